@@ -1,0 +1,1 @@
+"""Local-blur masks: propose, draw, check, agree, export."""

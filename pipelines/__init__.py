@@ -1,0 +1,1 @@
+"""Ray jobs that make the data: plan, fetch, screen, deduplicate, cut and pack, resumable after any death."""

@@ -1,0 +1,1 @@
+"""Two ways to run units with one meaning: on Ray, and serially in this process."""

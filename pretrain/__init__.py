@@ -1,0 +1,1 @@
+"""Dynamic pre-training from the shards: stream, corrupt, mask, train, evaluate, restore."""
