@@ -1,0 +1,93 @@
+"""Units as Ray tasks: a bounded window in flight, memory stated, dead workers and nodes retried by Ray.
+
+Connects to the cluster of `RAY_ADDRESS` (what `ray job submit` sets) or starts a local one. Tasks return counters and
+paths, never pixels, so the object store stays nearly empty.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from million_ird.errors import MillionIrdError
+from pipelines.executors.base import ExecutionSettings, Outcome
+
+_WINDOW = 2
+"""Payloads in flight per worker: one at work and one waiting, so that no worker idles between two."""
+
+
+class RayExecutor:
+    """See `Executor`. `close()` ends the local cluster if this object started it."""
+
+    name = "ray"
+
+    def __init__(self, settings: ExecutionSettings) -> None:
+        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # Ray asks for it in a warning
+        import ray
+
+        self._ray = ray
+        self._settings = settings
+        self._started_here = False
+        if not ray.is_initialized():
+            self._connect()
+        resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        cores = int(resources.get("CPU", 1))
+        self.workers = settings.workers or max(1, cores)
+
+    def _connect(self) -> None:
+        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "warning"}
+        try:
+            if os.environ.get("RAY_ADDRESS"):
+                self._ray.init(**quiet)
+            else:
+                # RAY_TMPDIR is Ray's own setting; a local cluster needs no dashboard.
+                workers = self._settings.workers or None
+                self._ray.init(address="local", num_cpus=workers, include_dashboard=False, **quiet)
+                self._started_here = True
+        except (ConnectionError, RuntimeError, TimeoutError) as error:
+            where = os.environ.get("RAY_ADDRESS", "a local cluster")
+            raise MillionIrdError(f"no Ray at {where}: {str(error).splitlines()[0]}") from error
+
+    def run(self, function: Callable[[Any, Any], Any], job: Any, payloads: Iterable[Any]) -> Iterator[Outcome]:
+        ray = self._ray
+        # max_retries covers the death of a worker or node; an exception of the function itself is not retried.
+        task = ray.remote(function).options(
+            num_cpus=1, memory=int(self._settings.memory_gb * 2**30), max_retries=self._settings.retries
+        )
+        waiting = iter(payloads)
+        in_flight: dict[Any, Any] = {}
+        try:
+            job_ref = ray.put(job)
+            while True:
+                for payload in waiting:
+                    in_flight[task.remote(job_ref, payload)] = payload
+                    if len(in_flight) >= _WINDOW * self.workers:
+                        break
+                if not in_flight:
+                    return
+                done, _ = ray.wait(list(in_flight), num_returns=1)
+                for reference in done:
+                    yield self._outcome(in_flight.pop(reference), reference)
+        except (ray.exceptions.RaySystemError, ray.exceptions.RpcError, ConnectionError) as error:
+            raise MillionIrdError(
+                f"the Ray cluster has gone ({str(error).splitlines()[0]}): run the same command again to resume"
+            ) from error
+        finally:
+            for reference in in_flight:
+                ray.cancel(reference, force=True)
+
+    def _outcome(self, payload: Any, reference: Any) -> Outcome:
+        errors = self._ray.exceptions
+        try:
+            return Outcome(payload, self._ray.get(reference))
+        except errors.RayTaskError as error:
+            if isinstance(error.cause, MillionIrdError):
+                raise error.cause from None
+            return Outcome(payload, failure=str(error))
+        except (errors.WorkerCrashedError, errors.NodeDiedError, errors.OutOfMemoryError) as error:
+            return Outcome(payload, failure=f"{type(error).__name__}: {error}")
+
+    def close(self) -> None:
+        if self._started_here:
+            self._ray.shutdown()
