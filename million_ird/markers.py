@@ -1,4 +1,4 @@
-"""A unit of work: idempotent, its marker written last.
+"""Markers: what a unit of work publishes last, and what readers trust.
 
 A unit writes its files under names no other content can claim, then creates a marker that names them with sizes and
 checksums. Readers trust markers alone. Of two attempts at one unit the first marker stands; the loser takes its own

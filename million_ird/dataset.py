@@ -1,0 +1,180 @@
+"""Reading a dataset: its rows, its patches by key, and an iterator.
+
+from million_ird import open_dataset
+
+dataset = open_dataset("my-ird")
+for batch in dataset.patch_rows(["key", "flat_fraction"]): ...
+row, data = dataset.patch("5f0c…-y00000-x00512-s0512")
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from million_ird.errors import DatasetError
+from million_ird.layout import DATASET, DUPLICATES, IMAGES, PATCHES, PLAN, sources_marker
+from million_ird.markers import Marker, read_marker
+from million_ird.records import DUPLICATE_SCHEMA, FORMAT_VERSION
+from million_ird.shards import Member, read_member
+from million_ird.store import Store
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One finished shard; `tar` is "" where every candidate was rejected. Image keys run from `first` to `last`."""
+
+    encoding: str
+    tar: str
+    rows: str
+    marker: str
+    patches: int
+
+
+def open_dataset(url: str) -> Dataset:
+    """Opens a built (or half-built) dataset: a folder or any fsspec URL.
+
+    Raises:
+        DatasetError: there is none at `url`, or one of another major format version.
+    """
+    store = Store(url)
+    try:
+        info = json.loads(store.read(DATASET))
+    except (FileNotFoundError, NotADirectoryError):
+        raise DatasetError(f"no dataset at {store.url}: there is no {DATASET}") from None
+    except ValueError as error:
+        raise DatasetError(f"{store.path(DATASET)} is damaged: {error}") from error
+    version = str(info.get("format_version", "?"))
+    if version.split(".")[0] != FORMAT_VERSION.split(".")[0]:
+        raise DatasetError(
+            f"{store.url} has format version {version}; this program reads {FORMAT_VERSION.split('.')[0]}.x. "
+            "Install the version of million-ird that wrote it."
+        )
+    return Dataset(store, info)
+
+
+class Dataset:
+    """A dataset opened for reading. Tables come as Arrow record batches, one Parquet file at a time."""
+
+    def __init__(self, store: Store, info: dict[str, Any]) -> None:
+        self.store = store
+        self.info = info
+        self.url = store.url
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """The resolved recipe the dataset is built with."""
+        recipe: dict[str, Any] = self.info["recipe"]
+        return recipe
+
+    def generations(self) -> list[int]:
+        """Numbers of the planned generations, in order."""
+        names = [name for name in self.store.list(PLAN) if name.endswith("/sources.json")]
+        return sorted(int(name.split("/")[1].removeprefix("g")) for name in names)
+
+    def image_markers(self, generation: int | None = None) -> list[Marker]:
+        """Markers of the finished fetch units, of one generation or all."""
+        prefix = f"{IMAGES}/" if generation is None else f"{IMAGES}/g{generation:03d}-"
+        names = [name for name in self.store.list(IMAGES) if name.startswith(prefix) and name.endswith(".json")]
+        return [marker for name in names if (marker := read_marker(self.store, name)) is not None]
+
+    def image_rows(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Rows of every image, kept or not. A retried image appears once, as its newest generation left it.
+
+        `columns` chooses columns (`key` always comes along); those that a table lacks are left out.
+        """
+        wanted = None if columns is None else ["key", *(name for name in columns if name != "key")]
+        superseded = pa.array([], pa.string())
+        for generation in reversed(self.generations()):
+            for marker in self.image_markers(generation):
+                table = marker.named(".parquet")
+                if table is not None:
+                    yield from _without(self._batches(table.name, wanted), superseded)
+            superseded = pa.concat_arrays([superseded, self._retried_keys(generation)])
+
+    def rejected_sources(self) -> Iterator[pa.RecordBatch]:
+        """Manifest rows that were never fetched: malformed ones and duplicate URLs."""
+        for generation in self.generations():
+            marker = read_marker(self.store, sources_marker(generation))
+            if marker is not None and (table := marker.named("rejected.parquet")) is not None:
+                yield from self._batches(table.name, None)
+
+    def duplicates(self) -> pa.Table:
+        """The table of duplicates and benchmark matches (`DUPLICATE_SCHEMA`); empty before that step ran."""
+        if not self.store.exists(DUPLICATES):
+            return DUPLICATE_SCHEMA.empty_table()
+        with self.store.open(DUPLICATES) as file:
+            return pq.read_table(file)
+
+    def shards(self) -> list[Shard]:
+        """Finished shards, by encoding and number."""
+        names = [name for name in self.store.list(PATCHES) if name.endswith(".json")]
+        found = []
+        for name in names:
+            marker = read_marker(self.store, name)
+            if marker is not None:
+                tar, rows = marker.named(".tar"), marker.named(".parquet")
+                assert rows is not None, f"{name} names no table"
+                encoding = name.split("/")[1]
+                found.append(Shard(encoding, tar.name if tar else "", rows.name, name, marker.counts["kept"]))
+        return found
+
+    def patch_rows(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Rows of every candidate patch, kept or not."""
+        for shard in self.shards():
+            yield from self._batches(shard.rows, columns)
+
+    def patch(self, key: str) -> tuple[Row, bytes]:
+        """A kept patch's row and its encoded bytes, by one range request. `KeyError` if there is none of that key."""
+        for shard in self.shards():
+            with self.store.open(shard.rows) as file:
+                found = pq.read_table(file, filters=[("key", "=", key)])
+            for row in found.to_pylist():
+                if row["kept"]:
+                    return row, self.patch_bytes(row)
+        raise KeyError(key)
+
+    def patch_bytes(self, row: Row) -> bytes:
+        """The encoded bytes that a kept patch row points to, checked."""
+        return read_member(self.store, row["tar"], Member(row["member"], row["offset"], row["size"], row["checksum"]))
+
+    def image_bytes(self, row: Row) -> bytes:
+        """The bytes of an image as they were fetched. `DatasetError` if they were not kept."""
+        if not row["tar"]:
+            raise DatasetError(f"the bytes of image {row['key']} were not kept (images.keep_images in the recipe)")
+        return read_member(self.store, row["tar"], Member(row["member"], row["offset"], row["size"], row["checksum"]))
+
+    def __iter__(self) -> Iterator[tuple[Row, bytes]]:
+        """Every kept patch: its row and its encoded bytes, shard after shard."""
+        for batch in self.patch_rows():
+            for row in batch.to_pylist():
+                if row["kept"]:
+                    yield row, self.patch_bytes(row)
+
+    def _batches(self, name: str, columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
+        with self.store.open(name) as file:
+            table = pq.ParquetFile(file)
+            present = None if columns is None else [column for column in columns if column in table.schema_arrow.names]
+            yield from table.iter_batches(columns=present)
+
+    def _retried_keys(self, generation: int) -> pa.Array:
+        """Keys that a generation planned anew, which makes their older rows void."""
+        marker = read_marker(self.store, sources_marker(generation))
+        table = marker.named("retried.parquet") if marker is not None else None
+        if table is None:
+            return pa.array([], pa.string())
+        with self.store.open(table.name) as file:
+            return pq.read_table(file)["key"].combine_chunks()
+
+
+def _without(batches: Iterator[pa.RecordBatch], keys: pa.Array) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        yield batch.filter(pc.invert(pc.is_in(batch["key"], value_set=keys))) if len(keys) else batch

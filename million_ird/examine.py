@@ -1,0 +1,104 @@
+"""Everything that is learned from one image's bytes, as the row the dataset keeps of it.
+
+Measuring and judging are apart: every value is measured for kept and rejected images alike, then the recipe's
+intervals judge. The function is pure, so that a build and a re-cut come to the same row.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from million_ird.contamination import BenchmarkTable
+from million_ird.fingerprint import fingerprint
+from million_ird.pixels import DecodeSettings, Header, decode, encode_thumbnail, read_header, sniff
+from million_ird.records import IMAGE_COLUMNS, Rejection
+from million_ird.screens import Photo, ScreenSettings, judge, measure_all
+from million_ird.tombstones import Tombstones
+
+Row = dict[str, Any]
+
+_EMPTY: Row = {
+    column.name: "" if column.type == "string" else (False if column.type == "bool" else None)
+    for column in IMAGE_COLUMNS
+}
+
+
+@dataclass(frozen=True)
+class Examination:
+    """The settings and tables an image is examined with."""
+
+    decode: DecodeSettings
+    screens: ScreenSettings
+    benchmarks: BenchmarkTable | None = None
+    tombstones: Tombstones = field(default_factory=Tombstones)
+
+
+def rejected_row(source: Mapping[str, Any], rejection: Rejection, **facts: Any) -> Row:
+    """The row of an image that was dropped, with whatever is known of it."""
+    return {
+        **_EMPTY,
+        **source,
+        **facts,
+        "kept": False,
+        "step": rejection.step,
+        "reason": rejection.reason,
+        "measured": rejection.measured,
+        "detail": rejection.detail,
+    }
+
+
+def examine(source: Mapping[str, Any], data: bytes, with_: Examination, **facts: Any) -> Row:
+    """The image row for the bytes of one source.
+
+    `source` has the columns of `SOURCE_SCHEMA`, `facts` what the fetch learned (final_url, http_status). The row's
+    `tar` columns stay empty: where the bytes are put is decided later. A thumbnail is always there once the image
+    decoded; the caller decides which rows keep theirs.
+    """
+    facts = {**facts, "nbytes": len(data), "sha256": hashlib.sha256(data).hexdigest(), "format": sniff(data)}
+    if gone := with_.tombstones.find(source["key"], facts["sha256"]):
+        return rejected_row(source, gone, **facts)
+    header = read_header(data, with_.decode)
+    if isinstance(header, Rejection):
+        return rejected_row(source, header, **facts)
+    facts |= _describe(header)
+    rgb = decode(data, header, with_.decode)
+    if isinstance(rgb, Rejection):
+        return rejected_row(source, rgb, **facts)
+    facts |= _measure(header, data, rgb, with_)
+    gone = with_.tombstones.find(source["key"], "", facts["pixel_hash"], facts["phash"])
+    verdict = gone or judge(facts, with_.screens.intervals)
+    if verdict is not None:
+        return rejected_row(source, verdict, **facts)
+    return {**_EMPTY, **source, **facts, "kept": True}
+
+
+def _describe(header: Header) -> Row:
+    return {
+        "width": header.width,
+        "height": header.height,
+        "orientation": header.orientation,
+        "channels": header.channels,
+        "bit_depth": header.bit_depth,
+        "progressive": header.progressive,
+        "subsampling": header.subsampling,
+        "colour_space": header.colour_space,
+        "has_gain_map": header.has_gain_map,
+    }
+
+
+def _measure(header: Header, data: bytes, rgb: np.ndarray, with_: Examination) -> Row:
+    prints = fingerprint(rgb)
+    hits = with_.benchmarks.lookup(rgb) if with_.benchmarks else []
+    return {
+        "pixel_hash": prints.pixel_hash,
+        "phash": prints.phash,
+        "contamination": json.dumps([hit.to_json() for hit in hits]) if hits else "",
+        "thumbnail": encode_thumbnail(rgb),
+        **measure_all(Photo(header, data, rgb), with_.screens),
+    }

@@ -1,0 +1,64 @@
+"""What was taken down, so that no rebuild brings it back.
+
+A tombstone holds hashes only: of the origin, the bytes, the pixels, and the perceptual hash. A picture whose
+perceptual hash lies within `NEAR_BITS` of a tombstone's, in any of the eight orientations, counts as the same one:
+there are no pixels left to compare with, and unrelated photographs lie near 128 of 256 bits apart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from io import BytesIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from million_ird.fingerprint import dihedral_distance
+from million_ird.records import TOMBSTONE_SCHEMA, Rejection
+
+NEAR_BITS = 12
+"""Largest distance, of 256 bits, at which a picture is taken for one that was taken down."""
+
+
+@dataclass(frozen=True)
+class TombstoneSettings:
+    """Which takedowns a build respects besides its own: the recipe's section `[takedown]`."""
+
+    tombstones: tuple[str, ...] = ()
+    """Paths or URLs of `tombstones.parquet` files of other datasets. The dataset's own is always read."""
+
+
+class Tombstones:
+    """The tombstones of one or more datasets, for look-up by any of their hashes."""
+
+    def __init__(self, table: pa.Table | None = None) -> None:
+        self.table = TOMBSTONE_SCHEMA.empty_table() if table is None else table
+        columns = self.table.to_pydict()
+        self.keys = set(columns["key"])
+        self._hashes = (set(columns["sha256"]) | set(columns["pixel_hash"])) - {""}
+        phashes = [value for value in columns["phash"] if value]
+        self._phashes = np.frombuffer(b"".join(phashes), np.uint8).reshape(len(phashes), -1)
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    def find(self, key: str, sha256: str = "", pixel_hash: str = "", phash: bytes = b"") -> Rejection | None:
+        """A rejection (`taken_down`) if the image matches a tombstone by any hash given, else None."""
+        if key in self.keys or sha256 in self._hashes or pixel_hash in self._hashes:
+            return Rejection("screen", "taken_down")
+        if phash and len(self._phashes):
+            nearest = int(dihedral_distance(phash, self._phashes).min())
+            if nearest <= NEAR_BITS:
+                return Rejection("screen", "taken_down", float(nearest), "like a picture that was taken down")
+        return None
+
+    def to_parquet(self) -> bytes:
+        sink = BytesIO()
+        pq.write_table(self.table.sort_by("key"), sink, compression="zstd")
+        return sink.getvalue()
+
+    @staticmethod
+    def from_parquet(*files: bytes) -> Tombstones:
+        tables = [pq.read_table(BytesIO(file), schema=TOMBSTONE_SCHEMA) for file in files]
+        return Tombstones(pa.concat_tables(tables) if tables else None)

@@ -1,0 +1,56 @@
+"""One live line on a terminal, plain lines in a log: what is done, how fast, how long still."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Mapping
+from typing import TextIO
+
+_TERMINAL_EVERY_S = 0.2
+_LOG_EVERY_S = 10.0
+
+
+class Progress:
+    """Counts finished units of one step and says so on `stream` (standard error unless given)."""
+
+    def __init__(self, step: str, total: int, done: int = 0, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self._live = self._stream.isatty()
+        self._step, self._total, self._done, self._before = step, total, done, done
+        self._counts: Counter[str] = Counter()
+        self._started = self._said = time.monotonic()
+        if done:
+            self._print(f"{step}: {done:,} of {total:,} units were done already", end="\n")
+
+    def advance(self, counts: Mapping[str, int]) -> None:
+        self._done += 1
+        self._counts.update(counts)
+        now = time.monotonic()
+        if now - self._said >= (_TERMINAL_EVERY_S if self._live else _LOG_EVERY_S):
+            self._said = now
+            self._print(self._line(), end="\r" if self._live else "\n")
+
+    def close(self) -> None:
+        self._print(self._line(), end="\n")
+
+    def _line(self) -> str:
+        seconds = max(time.monotonic() - self._started, 1e-3)
+        finished = self._done - self._before
+        parts = [f"{self._step}: {self._done:,}/{self._total:,} units"]
+        parts += [f"{count:,} {name} ({count / seconds:,.0f}/s)" for name, count in self._counts.items()]
+        if 0 < finished and self._done < self._total:
+            parts.append(f"about {_duration(seconds / finished * (self._total - self._done))} left")
+        return ", ".join(parts)
+
+    def _print(self, text: str, end: str) -> None:
+        clear = "\x1b[2K" if self._live else ""
+        print(clear + text, end=end, file=self._stream, flush=True)
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 120 else f"{minutes / 60:.1f} h"
