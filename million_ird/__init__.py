@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from million_ird.dataset import Dataset, open_dataset
 
+__version__ = "0.1.0"
+
 __all__ = ["Dataset", "open_dataset"]
 
 

@@ -10,15 +10,18 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from million_ird.contamination import BenchmarkTable
 from million_ird.fingerprint import fingerprint
+from million_ird.jpeg import is_cuttable
 from million_ird.pixels import DecodeSettings, Header, decode, encode_thumbnail, read_header, sniff
 from million_ird.records import IMAGE_COLUMNS, Rejection
-from million_ird.screens import Photo, ScreenSettings, judge, measure_all
+from million_ird.screens import Photo, Screen, ScreenSettings, judge, measure_all
 from million_ird.tombstones import Tombstones
 
 Row = dict[str, Any]
@@ -37,6 +40,11 @@ class Examination:
     screens: ScreenSettings
     benchmarks: BenchmarkTable | None = None
     tombstones: Tombstones = field(default_factory=Tombstones)
+
+    @cached_property
+    def measured(self) -> tuple[Screen, ...]:
+        """The screens with their models loaded, once per process."""
+        return self.screens.screens()
 
 
 def rejected_row(source: Mapping[str, Any], rejection: Rejection, **facts: Any) -> Row:
@@ -89,10 +97,11 @@ def _describe(header: Header) -> Row:
         "subsampling": header.subsampling,
         "colour_space": header.colour_space,
         "has_gain_map": header.has_gain_map,
+        "cuttable": is_cuttable(header),
     }
 
 
-def _measure(header: Header, data: bytes, rgb: np.ndarray, with_: Examination) -> Row:
+def _measure(header: Header, data: bytes, rgb: NDArray[np.uint8], with_: Examination) -> Row:
     prints = fingerprint(rgb)
     hits = with_.benchmarks.lookup(rgb) if with_.benchmarks else []
     return {
@@ -100,5 +109,5 @@ def _measure(header: Header, data: bytes, rgb: np.ndarray, with_: Examination) -
         "phash": prints.phash,
         "contamination": json.dumps([hit.to_json() for hit in hits]) if hits else "",
         "thumbnail": encode_thumbnail(rgb),
-        **measure_all(Photo(header, data, rgb), with_.screens),
+        **measure_all(Photo(header, data, rgb), with_.measured),
     }

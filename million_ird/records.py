@@ -96,6 +96,7 @@ IMAGE_COLUMNS = [
         ("subsampling", pa.string()),  # JPEG only: 4:4:4, 4:2:0, …
         ("colour_space", pa.string()),  # srgb, display_p3, adobe_rgb, …, unknown
         ("has_gain_map", pa.bool_()),
+        ("cuttable", pa.bool_()),  # can be cut in the coefficient domain (at a patch size that fits its MCU)
         ("pixel_hash", pa.string()),  # BLAKE3-128 of the decoded pixels
         ("phash", pa.binary()),  # see `fingerprint`
         ("contamination", pa.string()),  # JSON list of benchmark candidates, "" if none
@@ -117,7 +118,8 @@ PATCH_COLUMNS = [
         ("lossless", pa.string()),  # how the patch equals its source: "coefficients" or "pixels"
         ("orientation", pa.int8()),
         ("license", pa.string()),
-        ("url", pa.string()),
+        ("url", pa.string()),  # of the image
+        ("source", pa.string()),
         ("flat_fraction", pa.float64()),
     ),
     *_VERDICT,

@@ -1,0 +1,70 @@
+"""The one command. It finds its verbs by name and imports a package only when its verb runs, so `--help` is instant."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import sys
+from collections.abc import Sequence
+
+from million_ird import __version__
+from million_ird.errors import MillionIrdError
+
+VERBS: dict[str, tuple[str, str]] = {
+    "build": ("pipelines.cli:build", "build a dataset from a recipe; run again to resume"),
+    "status": ("pipelines.cli:status", "what of a dataset is done, running or missing"),
+    "report": ("pipelines.cli:report", "write the report of a dataset again"),
+    "verify": ("pipelines.cli:verify", "check every checksum, count, key and patch"),
+    "inspect": ("pipelines.cli:inspect", "a table of what is in it, and one sample"),
+    "retry-failed": ("pipelines.cli:retry_failed", "fetch again what failed for a reason that may pass"),
+    "recut": ("pipelines.cli:recut", "cut again with other settings from the images already fetched"),
+    "takedown": ("pipelines.cli:takedown", "remove pictures and all their copies, for good"),
+    "fit-niqe": ("million_ird.screens.fit_cli:main", "fit a NIQE model from a folder of clean photographs"),
+    "hash-benchmarks": ("pipelines.cli:hash_benchmarks", "export the hashes of benchmark pictures, to ship instead"),
+}
+"""Verb → the function that runs it, as `module:function(arguments) -> exit code`, and one line of help."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one verb; returns the exit code: 0 done, 1 failed, 2 usage, 3 finished but some units were given up."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(_help())
+        return 0 if arguments else 2
+    if arguments[0] in ("-V", "--version"):
+        print(f"million-ird {__version__}")
+        return 0
+    verb, *rest = arguments
+    if verb not in VERBS:
+        near = difflib.get_close_matches(verb, VERBS, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else "; `million-ird --help` lists the verbs"
+        print(f"million-ird: there is no verb {verb!r}{hint}", file=sys.stderr)
+        return 2
+    try:
+        module, _, function = VERBS[verb][0].partition(":")
+        code: int = getattr(importlib.import_module(module), function)(rest)
+    except MillionIrdError as error:
+        print(f"million-ird {verb}: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print(f"\nmillion-ird {verb}: interrupted; run the same command again to resume", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has gone, so there is nobody to tell
+        return 1
+    return code
+
+
+def _help() -> str:
+    width = max(map(len, VERBS))
+    verbs = "\n".join(f"  {verb:<{width}}  {text}" for verb, (_, text) in VERBS.items())
+    return (
+        "usage: million-ird VERB … (million-ird VERB --help for each)\n\n"
+        "Build large, clean, high-resolution image sets for restoration research.\n\n"
+        f"verbs:\n{verbs}\n\n"
+        "exit codes: 0 done, 1 failed, 2 usage, 3 finished but some units were given up"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,172 @@
+"""The cut unit: the patches of some images become one shard.
+
+JPEG images are cut in the coefficient domain, all others from pixels into lossless WebP. Every candidate patch gets a
+row, kept or not; a shard whose every candidate was rejected has rows and a marker but no tar.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from million_ird.cut import Candidate, cut
+from million_ird.errors import DatasetError
+from million_ird.jpeg import find_cutter
+from million_ird.layout import LOG, shard_stem
+from million_ird.markers import publish, read_marker
+from million_ird.patches import PatchSettings, grid
+from million_ird.pixels import DecodeSettings, decode_patch, encode_thumbnail
+from million_ird.records import Rejection, patch_key, patch_schema
+from million_ird.shards import Member, ShardWriter, checksum, read_member
+from million_ird.store import Store
+from pipelines.shard_plan import Row, ShardUnit, read_shard_unit
+
+THUMBNAILS_PER_REASON = 6
+"""Thumbnails that a shard keeps of kept patches, and of each rejection reason."""
+
+
+@dataclass(frozen=True)
+class CutJob:
+    """What every cut unit of a generation shares. `plan` is the shard plan's name, `cutter` what it was planned for."""
+
+    store: Store
+    plan: str
+    cutter: str
+    decode: DecodeSettings
+    patches: PatchSettings
+
+
+def cut_unit(job: CutJob, unit: ShardUnit) -> Mapping[str, int]:
+    """Cuts one shard unless its marker stands; returns its counts.
+
+    Raises:
+        DatasetError: an image's bytes are missing or damaged, or this machine cuts with another library than planned.
+    """
+    stem = shard_stem(unit.encoding, unit.number)
+    done = read_marker(job.store, f"{stem}.json")
+    if done is not None:
+        return done.counts
+    check_cutter(job.cutter)
+    started = time.monotonic()
+    with job.store.spool() as spool:
+        rows = _cut_into(spool / "shard.tar", job, unit)
+        pq.write_table(pa.Table.from_pylist(rows, schema=patch_schema([])), spool / "rows.parquet", compression="zstd")
+        files = [(spool / "rows.parquet", f"{stem}.parquet")]
+        if any(row["kept"] for row in rows):
+            files.insert(0, (spool / "shard.tar", f"{stem}.tar"))
+        counts = publish(job.store, f"{stem}.json", stem, files, _counts(rows)).counts
+    log = {"unit": stem, "seconds": round(time.monotonic() - started, 3), **counts}
+    job.store.write(f"{LOG}/cut/{unit.encoding}-{unit.number:05d}.json", (json.dumps(log) + "\n").encode())
+    return counts
+
+
+def check_cutter(planned: str) -> None:
+    """`DatasetError` if this machine's cutter is not the planned one: its patches would differ in their bytes."""
+    here = find_cutter().name
+    if here != planned:
+        raise DatasetError(
+            f"this machine cuts JPEGs with {here}, but the shards were planned for {planned}; install that on every "
+            "machine of the build (the README's section on the system library says how)"
+        )
+
+
+def _cut_into(tar: Path, job: CutJob, unit: ShardUnit) -> list[Row]:
+    """Cuts all images of the unit into `tar`; returns a row for every candidate patch."""
+    rows: list[Row] = []
+    thumbnails = _Thumbnails()
+    with ShardWriter(tar) as shard:
+        for image in read_shard_unit(job.store, job.plan, unit):
+            for candidate in _candidates(image, job):
+                row = _row(image, candidate, unit.encoding, job.patches.size)
+                if row["kept"]:
+                    member = shard.add(f"{row['key']}.{unit.encoding}", candidate.data)
+                    shard.add(f"{row['key']}.json", _sidecar(image, row))
+                    row |= {"tar": f"{shard_stem(unit.encoding, unit.number)}.tar", **asdict(member)}
+                thumbnails.offer(row, candidate.data, job.patches.max_flat_fraction)
+                rows.append(row)
+    thumbnails.attach(rows)
+    return rows
+
+
+def _candidates(image: Row, job: CutJob) -> list[Candidate]:
+    where = Member(image["member"], image["offset"], image["size"], image["checksum"])
+    data = read_member(job.store, image["tar"], where)
+    result = cut(data, image["encoding"], find_cutter(), job.decode, job.patches)
+    if isinstance(result, Rejection):
+        failed = Rejection("cut", result.reason, result.measured, result.detail)
+        boxes = grid(image["width"], image["height"], job.patches)
+        return [Candidate(box, None, failed, b"") for box in boxes]
+    return result
+
+
+def _row(image: Row, candidate: Candidate, encoding: str, size: int) -> Row:
+    box, rejection = candidate.box, candidate.rejection
+    return {
+        "key": patch_key(image["key"], box.x, box.y, size),
+        "image_key": image["key"],
+        **asdict(box),
+        "encoding": encoding,
+        "lossless": "coefficients" if encoding == "jpg" else "pixels",
+        "orientation": image["orientation"],
+        "license": image["license"],
+        "url": image["url"],
+        "source": image["source"],
+        "flat_fraction": candidate.flat_fraction,
+        "kept": rejection is None,
+        "step": rejection.step if rejection else "",
+        "reason": rejection.reason if rejection else "",
+        "measured": rejection.measured if rejection else None,
+        "detail": rejection.detail if rejection else "",
+        "tar": "",
+        "member": "",
+        "checksum": "",
+    }
+
+
+def _sidecar(image: Row, row: Row) -> bytes:
+    """The patch's `.json`: flat, each field always there and always of one type, so that loaders can type it."""
+    content = {name: row[name] for name in ("key", "image_key", "x", "y", "width", "height", "orientation")}
+    content |= {name: image[name] for name in ("url", "license", "author", "source", "provenance", "sha256")}
+    content |= {"image_width": image["width"], "image_height": image["height"], "colour_space": image["colour_space"]}
+    return json.dumps(content | {"flat_fraction": float(row["flat_fraction"])}, ensure_ascii=False).encode()
+
+
+class _Thumbnails:
+    """The first few patches of each reason, nearest the threshold first, held until their thumbnails are made."""
+
+    def __init__(self) -> None:
+        self._best: dict[str, list[tuple[float, str, str, bytes]]] = {}
+
+    def offer(self, row: Row, data: bytes, threshold: float) -> None:
+        if data:
+            best = self._best.setdefault(row["reason"], [])
+            # Rejected ones by how close the call was; kept ones by a hash of the key, so that pictures mix.
+            distance = 0.0 if row["kept"] else abs(row["flat_fraction"] - threshold)
+            best.append((distance, checksum(row["key"].encode()), row["key"], data))
+            best.sort()
+            del best[THUMBNAILS_PER_REASON:]
+
+    def attach(self, rows: Iterable[Row]) -> None:
+        made = {key[24:]: encode_thumbnail(decode_patch(data)) for best in self._best.values() for _, key, data in best}
+        for row in rows:
+            row["thumbnail"] = made.get(row["key"])
+
+
+def _counts(rows: list[Row]) -> dict[str, int]:
+    kept = [row for row in rows if row["kept"]]
+    return {
+        "candidates": len(rows),
+        "kept": len(kept),
+        "images": len({row["image_key"] for row in rows}),
+        "bytes": sum(row["size"] for row in kept),
+        **{
+            f"rejected_{reason}": n for reason, n in sorted(Counter(r["reason"] for r in rows if not r["kept"]).items())
+        },
+    }
