@@ -1,0 +1,122 @@
+"""Decode formats other than JPEG through Pillow, strictly, and without touching its settings for anybody else."""
+
+from __future__ import annotations
+
+import io
+import struct
+import threading
+import warnings
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from million_ird.pixels.model import Header
+
+if TYPE_CHECKING:
+    from PIL import ImageFile
+
+_PILLOW = threading.Lock()
+"""Pillow's leniency and Python's warning filters are global; whoever changes them holds this."""
+
+_DAMAGE: tuple[type[Exception], ...] = (
+    *(OSError, ValueError, SyntaxError, EOFError, KeyError, IndexError, TypeError, AttributeError, RuntimeError),
+    *(OverflowError, struct.error, zlib.error),
+)
+"""What Pillow's readers have been seen to raise on damaged files; a MemoryError is none of it."""
+
+
+class BrokenPictureError(ValueError):
+    """The picture cannot be decoded; `reason` is the rejection's."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+def open_still(data: bytes, header: Header) -> npt.NDArray[np.uint8]:
+    """Decode the first frame: (H, W, n), n = 1 grey, 2 grey + alpha, 3 RGB, 4 RGBA (or CMYK, 255 = full ink).
+
+    Raises:
+        BrokenPictureError: damaged, truncated, or not supported by this build of Pillow.
+    """
+    with strict_pillow():
+        try:
+            picture = _open(data, header.format)
+            picture.load()
+            mode = _target_mode(picture.mode, header)
+            pixels = np.array(picture if picture.mode == mode else picture.convert(mode))
+        except _DAMAGE as error:
+            reason = "truncated" if "truncated" in str(error).lower() else "damaged"
+            raise BrokenPictureError(reason, _first_line(error)) from None
+    return pixels[:, :, None] if pixels.ndim == 2 else pixels
+
+
+def open_still_16(data: bytes) -> npt.NDArray[np.uint16]:
+    """Decode 16 bits per channel (PNG, TIFF): (H, W, n) uint16, RGB or RGBA order.
+
+    Raises:
+        BrokenPictureError: damaged, or something else came out.
+    """
+    import cv2
+
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error as error:
+        raise BrokenPictureError("damaged", _first_line(error)) from None
+    if pixels is None or pixels.dtype != np.uint16:
+        raise BrokenPictureError("damaged", "no 16-bit pixels came out")
+    wide: npt.NDArray[np.uint16] = np.asarray(pixels, np.uint16)
+    return wide[:, :, None] if wide.ndim == 2 else wide[:, :, [2, 1, 0, 3][: wide.shape[2]]]
+
+
+@contextmanager
+def strict_pillow() -> Iterator[None]:
+    """Pillow as it must be here: truncated files are errors, and no warning reaches the caller."""
+    from PIL import ImageFile
+
+    with _PILLOW, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        before = ImageFile.LOAD_TRUNCATED_IMAGES
+        ImageFile.LOAD_TRUNCATED_IMAGES = False
+        try:
+            yield
+        finally:
+            ImageFile.LOAD_TRUNCATED_IMAGES = before
+
+
+def _open(data: bytes, kind: str) -> ImageFile.ImageFile:
+    """The reader of one format by itself: `Image.open` would judge by limits and formats that are not ours."""
+    from PIL import AvifImagePlugin, BmpImagePlugin, GifImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin
+
+    readers: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
+        "png": PngImagePlugin.PngImageFile,
+        "webp": WebPImagePlugin.WebPImageFile,
+        "tiff": TiffImagePlugin.TiffImageFile,
+        "gif": GifImagePlugin.GifImageFile,
+        "bmp": BmpImagePlugin.BmpImageFile,
+        "avif": AvifImagePlugin.AvifImageFile,
+    }
+    if kind == "avif" and not AvifImagePlugin.SUPPORTED:
+        raise BrokenPictureError("format_avif", "this build of Pillow has no AVIF decoder")
+    return readers[kind](io.BytesIO(data))
+
+
+def _target_mode(mode: str, header: Header) -> str:
+    """The mode to take pixels in: as stored, palettes looked up."""
+    if mode in ("L", "LA", "RGB", "RGBA", "CMYK"):
+        if mode == "L" and header.has_alpha:  # a PNG names one grey level transparent
+            return "LA"
+        return "RGBA" if mode == "RGB" and header.has_alpha and header.format == "png" else mode
+    if mode in ("P", "PA", "1") and header.is_paletted:
+        return "RGBA" if header.has_alpha else "RGB"
+    if mode == "RGBX":
+        return "RGB"
+    raise BrokenPictureError("damaged", f"unexpected pixels of mode {mode}")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0][:200]
