@@ -30,13 +30,14 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One finished shard; `tar` is "" where every candidate was rejected. Image keys run from `first` to `last`."""
+    """One finished shard: names of its files (`tar` is "" where every candidate was rejected), and its kept patches."""
 
     encoding: str
     tar: str
     rows: str
     marker: str
     patches: int
+    nbytes: int
 
 
 def open_dataset(url: str) -> Dataset:
@@ -114,18 +115,14 @@ class Dataset:
         with self.store.open(DUPLICATES) as file:
             return pq.read_table(file)
 
+    def shard_markers(self) -> list[Marker]:
+        """Markers of the finished shards, by encoding and number."""
+        names = [name for name in self.store.list(PATCHES) if name.endswith(".json")]
+        return [marker for name in names if (marker := read_marker(self.store, name)) is not None]
+
     def shards(self) -> list[Shard]:
         """Finished shards, by encoding and number."""
-        names = [name for name in self.store.list(PATCHES) if name.endswith(".json")]
-        found = []
-        for name in names:
-            marker = read_marker(self.store, name)
-            if marker is not None:
-                tar, rows = marker.named(".tar"), marker.named(".parquet")
-                assert rows is not None, f"{name} names no table"
-                encoding = name.split("/")[1]
-                found.append(Shard(encoding, tar.name if tar else "", rows.name, name, marker.counts["kept"]))
-        return found
+        return [_shard(marker) for marker in self.shard_markers()]
 
     def patch_rows(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """Rows of every candidate patch, kept or not."""
@@ -173,6 +170,15 @@ class Dataset:
             return pa.array([], pa.string())
         with self.store.open(table.name) as file:
             return pq.read_table(file)["key"].combine_chunks()
+
+
+def _shard(marker: Marker) -> Shard:
+    tar, rows = marker.named(".tar"), marker.named(".parquet")
+    if rows is None:
+        raise DatasetError(f"the marker of {marker.unit} names no table")
+    encoding = marker.unit.split("/")[1]
+    counts = marker.counts
+    return Shard(encoding, tar.name if tar else "", rows.name, f"{marker.unit}.json", counts["kept"], counts["bytes"])
 
 
 def _without(batches: Iterator[pa.RecordBatch], keys: pa.Array) -> Iterator[pa.RecordBatch]:
