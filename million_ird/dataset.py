@@ -92,14 +92,19 @@ class Dataset:
 
         `columns` chooses columns (`key` always comes along); those that a table lacks are left out.
         """
-        wanted = None if columns is None else ["key", *(name for name in columns if name != "key")]
         superseded = pa.array([], pa.string())
         for generation in reversed(self.generations()):
-            for marker in self.image_markers(generation):
-                table = marker.named(".parquet")
-                if table is not None:
-                    yield from _without(self._batches(table.name, wanted), superseded)
+            for batch in self.image_rows_of(generation, columns):
+                yield batch.filter(pc.invert(pc.is_in(batch["key"], value_set=superseded)))
             superseded = pa.concat_arrays([superseded, self._retried_keys(generation)])
+
+    def image_rows_of(self, generation: int, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Rows of the images that one generation fetched, kept or not, in unit order."""
+        wanted = None if columns is None else ["key", *(name for name in columns if name != "key")]
+        for marker in self.image_markers(generation):
+            table = marker.named(".parquet")
+            if table is not None:
+                yield from self._batches(table.name, wanted)
 
     def rejected_sources(self) -> Iterator[pa.RecordBatch]:
         """Manifest rows that were never fetched: malformed ones and duplicate URLs."""
@@ -179,8 +184,3 @@ def _shard(marker: Marker) -> Shard:
     encoding = marker.unit.split("/")[1]
     counts = marker.counts
     return Shard(encoding, tar.name if tar else "", rows.name, f"{marker.unit}.json", counts["kept"], counts["bytes"])
-
-
-def _without(batches: Iterator[pa.RecordBatch], keys: pa.Array) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
-        yield batch.filter(pc.invert(pc.is_in(batch["key"], value_set=keys))) if len(keys) else batch

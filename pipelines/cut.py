@@ -26,7 +26,7 @@ from million_ird.pixels import DecodeSettings, decode_patch, encode_thumbnail
 from million_ird.records import Rejection, patch_key, patch_schema
 from million_ird.shards import Member, ShardWriter, checksum, read_member
 from million_ird.store import Store
-from pipelines.shard_plan import Row, ShardUnit, read_shard_unit
+from pipelines.shard_plan import Row, ShardUnit, coders, read_shard_unit
 
 THUMBNAILS_PER_REASON = 6
 """Thumbnails that a shard keeps of kept patches, and of each rejection reason."""
@@ -34,11 +34,11 @@ THUMBNAILS_PER_REASON = 6
 
 @dataclass(frozen=True)
 class CutJob:
-    """What every cut unit of a generation shares. `plan` is the shard plan's name, `cutter` what it was planned for."""
+    """What every cut unit of a generation shares. `plan` is the shard plan's name, `coders` what it was planned for."""
 
     store: Store
     plan: str
-    cutter: str
+    coders: str
     decode: DecodeSettings
     patches: PatchSettings
 
@@ -53,7 +53,7 @@ def cut_unit(job: CutJob, unit: ShardUnit) -> Mapping[str, int]:
     done = read_marker(job.store, f"{stem}.json")
     if done is not None:
         return done.counts
-    check_cutter(job.cutter)
+    check_coders(job.coders)
     started = time.monotonic()
     with job.store.spool() as spool:
         rows = _cut_into(spool / "shard.tar", job, unit)
@@ -67,13 +67,13 @@ def cut_unit(job: CutJob, unit: ShardUnit) -> Mapping[str, int]:
     return counts
 
 
-def check_cutter(planned: str) -> None:
-    """`DatasetError` if this machine's cutter is not the planned one: its patches would differ in their bytes."""
-    here = find_cutter().name
+def check_coders(planned: str) -> None:
+    """`DatasetError` if this machine writes patches with other libraries than planned: their bytes would differ."""
+    here = coders()
     if here != planned:
         raise DatasetError(
-            f"this machine cuts JPEGs with {here}, but the shards were planned for {planned}; install that on every "
-            "machine of the build (the README's section on the system library says how)"
+            f"this machine writes patches with {here}, but the shards were planned for {planned}; install the same on "
+            "every machine of the build (see the README on the system library)"
         )
 
 

@@ -5,7 +5,8 @@ One patch unit is one shard. The table has one row group per unit, so a worker r
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from million_ird.cut import encoding_for
+from million_ird.dataset import Dataset
+from million_ird.jpeg import find_cutter
+from million_ird.layout import ENCODINGS, patches_marker, plan_folder
+from million_ird.markers import publish, read_marker
 from million_ird.patches import PatchSettings, grid
 from million_ird.store import Store
 
@@ -84,25 +90,73 @@ def assign(
     return units
 
 
-def write_shard_plan(units: list[tuple[ShardUnit, list[Row]]], path: Path) -> None:
-    """The plan as Parquet, one row group per unit."""
-    with pq.ParquetWriter(path, SHARD_PLAN_SCHEMA, compression="zstd") as writer:
+def plan_shards(store: Store, dataset: Dataset, generation: int, patches: PatchSettings, shards: ShardSettings) -> None:
+    """Plans the shards of a generation's unique kept images and publishes the plan; numbers follow the earlier ones."""
+    images = _unique_images(dataset, generation, patches)
+    units = assign(images, _first_numbers(store, generation), patches, shards)
+    counts = {"images": len(images), "units": len(units)}
+    for encoding in ENCODINGS:
+        numbers = [unit.number for unit, _ in units if unit.encoding == encoding]
+        if numbers:
+            counts |= {f"{encoding}_first": min(numbers), f"{encoding}_units": len(numbers)}
+    name = f"{plan_folder(generation)}/patches.parquet"
+    with store.spool() as spool:
+        write_shard_plan(units, coders(), spool / "patches.parquet")
+        publish(store, patches_marker(generation), name, [(spool / "patches.parquet", name)], counts)
+
+
+def coders() -> str:
+    """The libraries that write patches on this machine. Others may code the same patch in other bytes."""
+    from PIL import features
+
+    return f"{find_cutter().name}, libwebp {features.version('webp')}"
+
+
+def _unique_images(dataset: Dataset, generation: int, patches: PatchSettings) -> list[Row]:
+    """Kept images of a generation that no other image and no benchmark displaces, in key order, with encodings."""
+    verdicts = dataset.duplicates().select(["key", "keeper"])
+    dropped = {row["key"] for row in verdicts.to_pylist() if row["key"] != row["keeper"]}
+    columns = [name for name in SHARD_PLAN_SCHEMA.names if name not in ("encoding", "shard")]
+    images = []
+    for batch in dataset.image_rows_of(generation, [*columns, "kept", "cuttable"]):
+        for row in batch.filter(batch["kept"]).to_pylist():
+            if row["key"] not in dropped:
+                images.append(row | {"encoding": encoding_for(row["cuttable"], patches)})
+    return sorted(images, key=lambda row: str(row["key"]))
+
+
+def _first_numbers(store: Store, generation: int) -> dict[str, int]:
+    """The first free shard number of each encoding, after all earlier generations."""
+    numbers: Counter[str] = Counter()
+    for earlier in range(generation):
+        marker = read_marker(store, patches_marker(earlier))
+        if marker is not None:
+            numbers.update({encoding: marker.counts.get(f"{encoding}_units", 0) for encoding in ENCODINGS})
+    return dict(numbers)
+
+
+def write_shard_plan(units: list[tuple[ShardUnit, list[Row]]], coders: str, path: Path) -> None:
+    """The plan as Parquet, one row group per unit; `coders` goes into the file's metadata."""
+    schema = SHARD_PLAN_SCHEMA.with_metadata({"coders": coders})
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         for unit, rows in units:
             named = [{**row, "encoding": unit.encoding, "shard": unit.number} for row in rows]
-            writer.write_table(pa.Table.from_pylist(named, schema=SHARD_PLAN_SCHEMA), row_group_size=len(named))
+            writer.write_table(pa.Table.from_pylist(named, schema=schema), row_group_size=len(named))
 
 
-def read_shard_units(store: Store, name: str) -> list[ShardUnit]:
-    """The units of a plan, in order."""
+def read_shard_plan(store: Store, name: str) -> tuple[str, list[ShardUnit]]:
+    """The coders that a plan was made for, and its units in order."""
     with store.open(name) as file:
         plan = pq.ParquetFile(file)
         firsts = [plan.read_row_group(group, ["encoding", "shard"])[:1] for group in range(plan.num_row_groups)]
-    return [
+        coders = plan.schema_arrow.metadata[b"coders"].decode()
+    return coders, [
         ShardUnit(first["encoding"][0].as_py(), first["shard"][0].as_py(), group) for group, first in enumerate(firsts)
     ]
 
 
-def read_shard_unit(store: Store, name: str, unit: ShardUnit) -> Iterator[Row]:
+def read_shard_unit(store: Store, name: str, unit: ShardUnit) -> list[Row]:
     """The image rows of one unit, in key order."""
     with store.open(name) as file:
-        yield from pq.ParquetFile(file).read_row_group(unit.group).to_pylist()
+        rows: list[Row] = pq.ParquetFile(file).read_row_group(unit.group).to_pylist()
+    return rows

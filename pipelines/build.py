@@ -1,0 +1,165 @@
+"""The one place where the order of the steps is written.
+
+    plan → fetch and screen → deduplicate → plan shards → cut and pack → report
+
+Each step asks first what stands already (its marker, or its units' markers), does the rest and publishes its own
+marker last; so the whole is resumed by running it again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from million_ird import __version__
+from million_ird.card import dataset_card
+from million_ird.dataset import Dataset, open_dataset
+from million_ird.errors import UsageError
+from million_ird.layout import (
+    CARD,
+    DATASET,
+    LOG,
+    RECIPE,
+    duplicates_marker,
+    fetch_marker,
+    fetch_unit_name,
+    patches_marker,
+    plan_folder,
+    shard_stem,
+    sources_marker,
+)
+from million_ird.markers import Marker, read_marker
+from million_ird.records import FORMAT_VERSION
+from million_ird.store import Store
+from pipelines.cut import CutJob, cut_unit
+from pipelines.deduplicate import deduplicate
+from pipelines.executors.base import Executor
+from pipelines.fetch import fetch_job, fetch_unit, give_up_unit
+from pipelines.lease import Lease
+from pipelines.plan import plan_generation
+from pipelines.progress import Progress
+from pipelines.recipe import Recipe
+from pipelines.report import report
+from pipelines.shard_plan import plan_shards, read_shard_plan
+
+Say = Callable[[str], None]
+
+
+@dataclass
+class Run:
+    """One build at work: where, what, with which hands."""
+
+    store: Store
+    recipe: Recipe
+    executor: Executor
+    lease: Lease
+    say: Say
+    given_up: list[str] = field(default_factory=list)
+    """Units that died at every attempt; why is in `log/given-up/`."""
+
+    def units(self, step: str, function: Any, job: Any, payloads: Mapping[str, Any], done: set[str]) -> list[str]:
+        """Runs a step's unfinished units (name → payload); returns the names of those that were given up."""
+        names = {payload: name for name, payload in payloads.items()}
+        progress = Progress(step, len(payloads), len(done & set(payloads)))
+        lost = []
+        for outcome in self.executor.run(function, job, [payloads[name] for name in payloads if name not in done]):
+            self.lease.check()
+            if outcome.failure:
+                lost.append(names[outcome.payload])
+                self.store.write(f"{LOG}/given-up/{lost[-1].replace('/', '-')}.txt", outcome.failure.encode())
+                self.say(f"{step}: unit {lost[-1]} was given up; why: {self.store.path(LOG)}/given-up/")
+            else:
+                progress.advance(outcome.result)
+        progress.close()
+        self.given_up += lost
+        return lost
+
+
+def open_output(store: Store, recipe: Recipe) -> None:
+    """Begins a dataset, or checks that the one there is built with this very recipe.
+
+    Raises:
+        UsageError: a dataset of another recipe is there; names what changed and what to do.
+        DatasetError: a dataset of another format version is there.
+    """
+    head = {
+        "format_version": FORMAT_VERSION,
+        "name": recipe.name,
+        "state": "building",
+        "fingerprint": recipe.fingerprint,
+        "recipe": recipe.resolved,
+        "software": f"million-ird {__version__}",
+    }
+    if store.create(DATASET, to_json(head)):
+        store.write(RECIPE, recipe.to_toml().encode())
+        return
+    info = open_dataset(store.url).info
+    if info["fingerprint"] != recipe.fingerprint:
+        changes = "\n  ".join(recipe.differences(info["recipe"]))
+        raise UsageError(
+            f"{store.url} was built with another recipe:\n  {changes}\n"
+            f"Write the new one to another folder, or use `million-ird recut {store.url}` to change patch size, "
+            "flatness or thresholds without downloading again."
+        )
+
+
+def build(run: Run) -> Dataset:
+    """Runs every generation to its end, then writes the dataset's head, card and report.
+
+    A generation left unfinished is finished first; then, if the manifests hold rows that were never planned, a new
+    one is added. Settings in `run.recipe` must be those of the output (see `open_output`).
+    """
+    dataset = open_dataset(run.store.url)
+    generations = dataset.generations()
+    for generation in generations:
+        run_generation(run, dataset, generation)
+    new = plan_generation(run.store, run.recipe, len(generations), run.say)
+    if new is not None:
+        run_generation(run, dataset, len(generations))
+    return finish(run)
+
+
+def run_generation(run: Run, dataset: Dataset, generation: int) -> None:
+    """Everything after the plan of one generation: fetch, deduplicate, plan its shards, cut them."""
+    plan = _standing(run, sources_marker(generation))
+    names = {fetch_unit_name(generation, unit): unit for unit in range(plan.counts["units"])}
+    fetched = {marker.unit for marker in dataset.image_markers(generation)}
+    if set(names) - fetched:
+        job = fetch_job(run, generation)
+        for name in run.units("fetch", fetch_unit, job, names, fetched):
+            give_up_unit(job, names[name])
+    if not run.store.exists(duplicates_marker(generation)):
+        deduplicate(run, dataset, generation)
+    if not run.store.exists(patches_marker(generation)):
+        plan_shards(run.store, dataset, generation, run.recipe.patches, run.recipe.shards)
+    _cut(run, dataset, generation)
+
+
+def _cut(run: Run, dataset: Dataset, generation: int) -> None:
+    _standing(run, patches_marker(generation))
+    plan = f"{plan_folder(generation)}/patches.parquet"
+    coders, shards = read_shard_plan(run.store, plan)
+    units = {shard_stem(shard.encoding, shard.number): shard for shard in shards}
+    done = {marker.unit for marker in dataset.shard_markers()}
+    if set(units) - done:
+        job = CutJob(run.store, plan, coders, run.recipe.decode, run.recipe.patches)
+        run.units("cut", cut_unit, job, units, done)
+
+
+def _standing(run: Run, name: str) -> Marker:
+    marker = read_marker(run.store, name)
+    if marker is None:
+        raise UsageError(f"{run.store.path(name)} has gone; has somebody removed files of this dataset?")
+    return marker
+
+
+def finish(run: Run) -> Dataset:
+    """Writes `dataset.json` with its list of shards, the card and the report; returns the dataset as it stands."""
+    ...
+
+
+def to_json(content: Mapping[str, Any]) -> bytes:
+    """Canonical JSON: equal content gives equal bytes."""
+    return (json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
