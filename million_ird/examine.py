@@ -64,7 +64,7 @@ def rejected_row(source: Mapping[str, Any], rejection: Rejection, **facts: Any) 
 def examine(source: Mapping[str, Any], data: bytes, with_: Examination, **facts: Any) -> Row:
     """The image row for the bytes of one source.
 
-    `source` has the columns of `SOURCE_SCHEMA`, `facts` what the fetch learned (final_url, http_status). The row's
+    `source` has the columns of `SOURCE_SCHEMA`, `facts` what the fetch learned (final_url, x_robots_tag). The row's
     `tar` columns stay empty: where the bytes are put is decided later. A thumbnail is always there once the image
     decoded; the caller decides which rows keep theirs.
     """

@@ -83,7 +83,7 @@ IMAGE_COLUMNS = [
     *_VERDICT,
     *_columns(
         ("final_url", pa.string()),  # after redirects
-        ("http_status", pa.int16()),
+        ("x_robots_tag", pa.string()),  # the headers that let it pass
         ("sha256", pa.string()),  # of the fetched bytes
         ("nbytes", pa.int64()),
         ("format", pa.string()),  # as the bytes say: jpeg, png, webp, tiff, gif, bmp, avif, heic, jxl, …

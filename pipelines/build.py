@@ -9,6 +9,7 @@ marker last; so the whole is resumed by running it again.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -157,7 +158,44 @@ def _standing(run: Run, name: str) -> Marker:
 
 def finish(run: Run) -> Dataset:
     """Writes `dataset.json` with its list of shards, the card and the report; returns the dataset as it stands."""
-    ...
+    dataset = open_dataset(run.store.url)
+    if run.recipe.images.keep_images == "none" and not run.given_up:
+        drop_images(dataset)
+    shards = [
+        {"tar": shard.tar, "encoding": shard.encoding, "patches": shard.patches, "bytes": shard.nbytes}
+        for shard in dataset.shards()
+        if shard.tar
+    ]
+    state = "incomplete" if run.given_up else "complete"
+    head = dataset.info | {"state": state, "shards": shards, "generations": len(dataset.generations())}
+    run.store.write(DATASET, to_json(head))
+    run.store.write(CARD, card(dataset, run.recipe.patches.size).encode())
+    report(open_dataset(run.store.url))
+    run.store.sweep()
+    return open_dataset(run.store.url)
+
+
+def card(dataset: Dataset, size: int) -> str:
+    """The dataset card, with patches counted by encoding, license and source."""
+    encodings: Counter[str] = Counter()
+    licenses: Counter[str] = Counter()
+    sources: Counter[str] = Counter()
+    for batch in dataset.patch_rows(["kept", "encoding", "license", "source"]):
+        for row in batch.filter(batch["kept"]).to_pylist():
+            encodings[row["encoding"]] += 1
+            licenses[row["license"]] += 1
+            sources[row["source"]] += 1
+    return dataset_card(
+        dataset.info["name"], sorted(encodings), encodings, size, licenses, sources, dataset.info["fingerprint"]
+    )
+
+
+def drop_images(dataset: Dataset) -> None:
+    """Removes the image tars of a finished dataset whose recipe keeps no images; the rows stay."""
+    for marker in dataset.image_markers():
+        for file in marker.files:
+            if file.name.endswith(".tar"):
+                dataset.store.remove(file.name)
 
 
 def to_json(content: Mapping[str, Any]) -> bytes:

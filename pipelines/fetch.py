@@ -7,22 +7,29 @@ they came, both named by their content, and a marker. Rows and members stand in 
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from million_ird.examine import Examination, Row, examine, rejected_row
-from million_ird.layout import IMAGES, fetch_marker
+from million_ird.layout import IMAGES, LOG, fetch_marker, fetch_unit_name, plan_folder
+from million_ird.manifest import read_local
+from million_ird.markers import publish, read_marker
 from million_ird.records import Rejection, image_schema
-from million_ird.shards import ShardWriter, file_checksum
+from million_ird.shards import Member, ShardWriter, file_checksum
 from million_ird.store import Store
+from pipelines.http.client import Client, Fetched
+from pipelines.http.settings import HttpSettings
+from pipelines.http.shared_hosts import Hosts
+from pipelines.plan import read_unit
 
 THUMBNAILS_PER_REASON = 6
 """Thumbnails that a unit keeps of kept images, and of each rejection reason: enough for a report's contact sheets."""
@@ -39,15 +46,15 @@ class ImageSettings:
 
 @dataclass(frozen=True)
 class FetchJob:
-    """What every fetch unit of a generation shares; `hosts` keeps politeness across workers."""
+    """What every fetch unit of a generation shares. `hosts` keeps politeness across workers for `shared_hosts`."""
 
     store: Store
     generation: int
     examination: Examination
     http: HttpSettings
     images: ImageSettings
-    hosts: Hosts
-    shared_hosts: frozenset[str]
+    hosts: Hosts | None = None
+    shared_hosts: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,58 +74,81 @@ def fetch_unit(job: FetchJob, unit: int) -> Mapping[str, int]:
     started = time.monotonic()
     sources = read_unit(job.store, plan_folder(job.generation), unit).to_pylist()
     with job.store.spool() as spool:
-        arrivals, log = asyncio.run(_fetch_all(job, sources, spool))
-        rows = _thin_thumbnails([arrival.row for arrival in arrivals], job.examination)
-        files = _write(job, name, rows, [arrival.body for arrival in arrivals], spool)
-        marker = publish(job.store, fetch_marker(name), name, files, _counts(rows))
-    log |= {"unit": name, "seconds": round(time.monotonic() - started, 3), **marker.counts}
+        arrivals, traffic = asyncio.run(_fetch_all(job, sources, spool))
+        counts = _publish(job, name, arrivals, spool)
+    log = {"unit": name, "seconds": round(time.monotonic() - started, 3), "traffic": traffic, **counts}
     job.store.write(f"{LOG}/fetch/{name}.json", (json.dumps(log, sort_keys=True) + "\n").encode())
-    return marker.counts
+    return counts
 
 
-async def _fetch_all(job: FetchJob, sources: list[Row], spool: Path) -> tuple[list[_Arrival], Row]:
+def give_up_unit(job: FetchJob, unit: int) -> Mapping[str, int]:
+    """Publishes a unit that died at every attempt: every source rejected as `given_up`, for `retry-failed` to take."""
+    name = fetch_unit_name(job.generation, unit)
+    sources = read_unit(job.store, plan_folder(job.generation), unit).to_pylist()
+    lost = Rejection("fetch", "given_up", detail="the worker of its unit died at every attempt; see log/given-up")
+    with job.store.spool() as spool:
+        return _publish(job, name, [_Arrival(rejected_row(source, lost), None) for source in sources], spool)
+
+
+async def _fetch_all(job: FetchJob, sources: list[Row], spool: Path) -> tuple[list[_Arrival], dict[str, int]]:
     """Every source's arrival, in the order of `sources`, and what the log says of the traffic."""
-    arrivals: list[_Arrival | None] = [None] * len(sources)
+    arrivals: dict[int, _Arrival] = {}
+    traffic: Counter[str] = Counter()
     waiting = iter(enumerate(sources))
     loop = asyncio.get_running_loop()
-    traffic: Counter[str] = Counter()
 
-    async def work(client: Client, pool: ThreadPoolExecutor) -> None:
-        # Each connection waits for its image's examination, so at most `connections` bodies lie in the spool.
+    async def work(client: Client, examiner: ThreadPoolExecutor) -> None:
+        # Each connection waits for its image's examination, so at most `connections` bodies lie in the spool unseen.
         for index, source in waiting:
-            fetched = await _obtain(client, source, spool)
-            arrivals[index] = await loop.run_in_executor(pool, _arrive, job, source, fetched)
-            traffic["attempts"] += getattr(fetched, "attempts", 0)
-            traffic["bytes"] += arrivals[index].row["nbytes"] or 0
+            fetched = await client.fetch(source["url"], source["manifest_sha256"]) if source["host"] else None
+            arrivals[index] = await loop.run_in_executor(examiner, _arrive, job, source, fetched, spool)
+            if isinstance(fetched, Fetched):
+                traffic.update(attempts=fetched.attempts, bytes=fetched.nbytes)
 
-    async with Client(job.http, job.hosts, spool=spool, shared_hosts=job.shared_hosts) as client:
-        with ThreadPoolExecutor(1, "examine") as pool:
-            async with asyncio.TaskGroup() as group:
+    client = Client(job.http, job.hosts, spool=spool, shared_hosts=job.shared_hosts)
+    try:
+        with ThreadPoolExecutor(1, "examine") as examiner:
+            async with client, asyncio.TaskGroup() as connections:
                 for _ in range(min(job.http.connections, len(sources))):
-                    group.create_task(work(client, pool))
-    return [arrival for arrival in arrivals if arrival is not None], dict(traffic)
+                    connections.create_task(work(client, examiner))
+    except ExceptionGroup as group:
+        raise group.exceptions[0] from None  # the first is the cause; the others were cancelled with it
+    return [arrivals[index] for index in range(len(sources))], dict(traffic)
 
 
-async def _obtain(client: Client, source: Row, spool: Path) -> Fetched | Rejection:
-    if source["host"]:
-        return await client.fetch(source["url"], source["manifest_sha256"])
-    return await asyncio.to_thread(read_local, source, spool)
-
-
-def _arrive(job: FetchJob, source: Row, fetched: Fetched | Rejection) -> _Arrival:
-    if isinstance(fetched, Rejection):
-        return _Arrival(rejected_row(source, fetched), None)
-    facts = {"final_url": fetched.final_url, "http_status": fetched.status}
-    row = examine(source, fetched.path.read_bytes(), job.examination, **facts)
-    if row["kept"] or job.images.keep_images == "all":
-        return _Arrival(row, fetched.path)
-    fetched.path.unlink()
+def _arrive(job: FetchJob, source: Row, fetched: Fetched | Rejection | None, spool: Path) -> _Arrival:
+    """Examines what was fetched (None for a local source, which is read here) and decides whether its bytes stay."""
+    if isinstance(fetched, Fetched):
+        data: bytes | Rejection = fetched.path.read_bytes()
+        facts = {"final_url": fetched.final_url, "x_robots_tag": fetched.x_robots_tag}
+        path = fetched.path
+    else:
+        data = read_local(source, job.http.max_nbytes) if fetched is None else fetched
+        facts, path = {}, spool / source["key"]
+    if isinstance(data, Rejection):
+        return _Arrival(rejected_row(source, data), None)
+    row = examine(source, data, job.examination, **facts)
+    if row["kept"] or (job.images.keep_images == "all" and row["reason"] != "taken_down"):
+        if fetched is None:
+            path.write_bytes(data)
+        return _Arrival(row, path)
+    path.unlink(missing_ok=True)
     return _Arrival(row, None)
 
 
-def _write(job: FetchJob, unit: str, rows: list[Row], bodies: list[Path | None], spool: Path) -> list[tuple[Path, str]]:
-    """Tar (if any bytes are kept) and Parquet in the spool, each with the content-named place it belongs to."""
-    files: list[tuple[Path, str]] = []
+def _publish(job: FetchJob, unit: str, arrivals: list[_Arrival], spool: Path) -> Mapping[str, int]:
+    """Writes the unit's tar (if any bytes are kept) and table, and publishes them; returns the marker's counts."""
+    rows = _thin_thumbnails([arrival.row for arrival in arrivals])
+    files = _write_tar(unit, rows, [arrival.body for arrival in arrivals], spool)
+    table = spool / "unit.parquet"
+    schema = image_schema(job.examination.screens.columns())
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), table, compression="zstd")
+    files.append((table, f"{IMAGES}/{unit}-{file_checksum(table)[:12]}.parquet"))
+    return publish(job.store, fetch_marker(unit), unit, files, _counts(rows)).counts
+
+
+def _write_tar(unit: str, rows: list[Row], bodies: list[Path | None], spool: Path) -> list[tuple[Path, str]]:
+    """The tar of the bodies that stay, in row order, and where it belongs; the rows learn their members."""
     tar = spool / "unit.tar"
     members: list[tuple[Row, Member]] = []
     with ShardWriter(tar) as shard:
@@ -126,37 +156,33 @@ def _write(job: FetchJob, unit: str, rows: list[Row], bodies: list[Path | None],
             if body is not None:
                 members.append((row, shard.add(f"{row['key']}.{row['format']}", body.read_bytes())))
                 body.unlink()
-    if members:
-        tar_name = f"{IMAGES}/{unit}-{file_checksum(tar)[:12]}.tar"
-        files.append((tar, tar_name))
-        for row, member in members:
-            row |= {"tar": tar_name, **asdict(member)}
-    table = spool / "unit.parquet"
-    schema = image_schema(list(job.examination.screens.names))
-    pq.write_table(pa.Table.from_pylist(rows, schema=schema), table, compression="zstd")
-    files.append((table, f"{IMAGES}/{unit}-{file_checksum(table)[:12]}.parquet"))
-    return files
+    if not members:
+        return []
+    name = f"{IMAGES}/{unit}-{file_checksum(tar)[:12]}.tar"
+    for row, member in members:
+        row |= {"tar": name, **asdict(member)}
+    return [(tar, name)]
 
 
-def _thin_thumbnails(rows: list[Row], examination: Examination) -> list[Row]:
-    """The rows, with thumbnails left only to the first few of each reason, nearest the threshold first."""
+def _thin_thumbnails(rows: Sequence[Row]) -> list[Row]:
+    """Rows with thumbnails left only to the first few of each reason, nearest the threshold first."""
     groups: dict[str, list[Row]] = {}
     for row in rows:
         groups.setdefault(row["reason"], []).append(row)
     chosen = set()
-    for group in groups.values():
-        nearest = sorted(group, key=lambda row: (distance_to_threshold(row, examination.screens), row["key"]))
+    for reason, group in groups.items():
+        # Of numbers that were too low the largest are nearest the threshold, of those too high the smallest.
+        sign = -1.0 if reason.endswith("_low") else 1.0
+        nearest = sorted(group, key=lambda row: (sign * (row["measured"] or 0.0), row["key"]))
         chosen |= {row["key"] for row in nearest[:THUMBNAILS_PER_REASON]}
-    return [row if row["key"] in chosen else {**row, "thumbnail": None} for row in rows]
+    return [row if row["key"] in chosen else row | {"thumbnail": None} for row in rows]
 
 
-def _counts(rows: Iterable[Row]) -> dict[str, int]:
-    rows = list(rows)
+def _counts(rows: list[Row]) -> dict[str, int]:
     return {
         "rows": len(rows),
-        "fetched": sum(row["step"] not in ("fetch",) for row in rows),
+        "fetched": sum(row["step"] != "fetch" for row in rows),
         "decoded": sum(row["step"] not in ("fetch", "decode") for row in rows),
         "kept": sum(row["kept"] for row in rows),
         "bytes": sum(row["nbytes"] or 0 for row in rows),
-        "pixels": sum(row["width"] * row["height"] for row in rows if row["kept"]),
     }

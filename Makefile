@@ -1,0 +1,41 @@
+# The two commands of the README are `make demo` and `make test`; each sets up what it needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PHOTOS ?=
+OUT ?= demo-output
+
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.ready ## make .venv with the pinned versions
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "million-ird needs Python 3.11 or newer; name one: make setup PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { echo "this Python cannot make virtual environments; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,demo]'
+	@sh pipelines/system_library.sh
+	@touch $@
+
+demo: setup ## build a real dataset, of a folder with PHOTOS=~/Pictures, and say where its report is
+	@$(BIN)/python -m pipelines.demo --out '$(OUT)' $(if $(PHOTOS),--photos '$(PHOTOS)')
+
+test: setup ## run the tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: setup ## formatting, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: setup ## every benchmark, one after the other (an hour or more); see benchmarks/README.md
+	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
+
+clean: ## remove .venv and the demo's output
+	rm -rf $(VENV) '$(OUT)'
+
+.PHONY: help setup demo test check bench clean
