@@ -1,0 +1,60 @@
+"""Parquet: a column of URLs, or a column that holds the images' bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from million_ird.errors import UsageError
+from million_ird.manifest.blocks import BLOCK_ROWS, Block
+from million_ird.manifest.columns import find_columns
+from million_ird.manifest.files import explained, fixed_part, open_raw, relative_to
+from million_ird.manifest.local import PARQUET
+from million_ird.manifest.settings import ManifestSettings
+
+
+def read_parquet(path: str, files: list[str], settings: ManifestSettings) -> Iterator[Block]:
+    """Blocks of the rows of all files, numbered through; only the columns that are wanted are read."""
+    first_row = 0
+    root = path if files[0].startswith(path + "/") else fixed_part(path)
+    for file in files:
+        origin = relative_to(root, file)
+        with explained(file), open_raw(file) as raw, pq.ParquetFile(raw) as table:
+            mapping = find_columns(table.schema_arrow.names, settings)
+            image = mapping.names.get("image", "") if "url" not in mapping.names else ""
+            if image and not _holds_bytes(table.schema_arrow.field(image).type):
+                raise UsageError(f"manifest {settings.label}: column {image!r} of {file} holds no image bytes")
+            wanted = [n for n in table.schema_arrow.names if n not in mapping.drop and n != mapping.names.get("image")]
+            wanted = wanted or [table.schema_arrow.names[0]]  # row counts come with a column only
+            in_file = 0
+            for batch in table.iter_batches(BLOCK_ROWS, columns=wanted):
+                rows = range(first_row + in_file, first_row + in_file + batch.num_rows)
+                columns = {
+                    name: _values(column) for name, column in zip(batch.schema.names, batch.columns, strict=True)
+                }
+                block = Block(rows=rows, columns=columns)
+                if image:
+                    block.urls = [f"{image}/{in_file + i}" for i in range(batch.num_rows)]
+                    block.roots = [PARQUET + file] * batch.num_rows
+                    block.origins = [f"{settings.key_prefix}{origin}/{url}" for url in block.urls]
+                yield block
+                in_file += batch.num_rows
+        first_row += in_file
+
+
+def _holds_bytes(kind: pa.DataType) -> bool:
+    if pa.types.is_struct(kind):
+        return "bytes" in [kind.field(i).name for i in range(kind.num_fields)]
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+
+
+def _values(column: pa.Array) -> list[Any]:
+    """Python values; text that is no valid UTF-8 gets replacement characters instead of an exception."""
+    try:
+        return list(column.to_pylist())
+    except UnicodeDecodeError:
+        binary = column.cast(pa.large_binary() if pa.types.is_large_string(column.type) else pa.binary())
+        return [None if value is None else value.decode("utf-8", "replace") for value in binary.to_pylist()]
