@@ -41,9 +41,9 @@ class PatchSettings:
     max_per_image: int = 0
     """Largest number of patches kept of one image, chosen after the flatness screen; 0 for no limit. A limit keeps a
     few very large images from dominating."""
-    flat_variance: float = 10.0
-    """A cell of 8×8 pixels is flat if the variance of its luma is below this, in squared grey levels of 0..255.
-    Source of the default: the labelled examples of docs/flatness.md."""
+    flat_variance: float = 12.0
+    """A cell of 8×8 pixels is flat if the coarse part of its luma variance (see `flatness`) is below this, in squared
+    grey levels of 0..255. Source of the default: the labelled examples of docs/flatness.md."""
     max_flat_fraction: float = 0.5
     """A patch with a larger share of flat cells is rejected as `flat` (DyNet and LSDIR: 50 %)."""
     huffman: Literal["standard", "optimised"] = "standard"

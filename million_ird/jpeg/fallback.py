@@ -16,7 +16,7 @@ import numpy.typing as npt
 import simplejpeg
 from PIL import Image
 
-from million_ird.flatness import ac_energy, ac_weights, rgb_ac_energy, rgb_luma_part
+from million_ird.flatness import coarse_energy, coarse_weights, rgb_coarse_energy, rgb_luma_part
 from million_ird.jpeg.cutter import CutPatch, Huffman, check_patch, cut_failed
 from million_ird.patches import Box
 from million_ird.pixels import Header
@@ -164,5 +164,5 @@ def _variance(planes: list[Coefficients], box: Box, header: Header) -> npt.NDArr
     blocks = [plane.reshape(*plane.shape[:2], 64) for plane in _crop(planes, box)]
     if header.colour_model == "rgb":
         parts = [rgb_luma_part(i, blocks[i], header.quantisation[i]) for i in range(3)]
-        return rgb_ac_energy(parts[0] + parts[1] + parts[2]) / np.float32(64)
-    return ac_energy(blocks[0], ac_weights(header.quantisation[0])) / np.float32(64)
+        return rgb_coarse_energy(parts[0] + parts[1] + parts[2]) / np.float32(64)
+    return coarse_energy(blocks[0], coarse_weights(header.quantisation[0])) / np.float32(64)

@@ -2,7 +2,7 @@
 
 Works with libturbojpeg 2.1 and 3.x, through the functions that both have. Besides the patches, the one call carries one
 more transform that writes nothing: its filter sees the luma coefficients of the whole image, row of blocks by row of
-blocks, and measures their AC energy (see `flatness`).
+blocks, and measures their variance (see `flatness`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,14 @@ import numpy as np
 import numpy.typing as npt
 
 from million_ird.errors import UsageError
-from million_ird.flatness import BlockVariance, ac_energy, ac_weights, rgb_ac_energy, rgb_luma_part
+from million_ird.flatness import (
+    COARSE_TERMS,
+    BlockVariance,
+    coarse_energy,
+    coarse_weights,
+    rgb_coarse_energy,
+    rgb_luma_part,
+)
 from million_ird.jpeg.cutter import CutPatch, Huffman, check_patch, cut_failed
 from million_ird.patches import Box
 from million_ird.pixels import Header
@@ -171,7 +178,7 @@ class TurboCutter:
                 raise luma.error
             if failed:
                 return cut_failed(library.tjGetErrorStr2(handle).decode("utf-8", "replace"))
-            return [ctypes.string_at(buffers[i] or 0, sizes[i]) for i in range(len(boxes))]
+            return [ctypes.string_at(address, size) for address, size in zip(buffers, sizes, strict=True) if address]
         finally:
             for buffer in buffers:  # a failed call leaves the patches that it had finished
                 library.tjFree(buffer)
@@ -179,7 +186,7 @@ class TurboCutter:
 
 
 class _LumaFilter:
-    """Measures the AC energy of the luma blocks that any box covers, while libturbojpeg walks over the image."""
+    """Measures the luma blocks that any box covers, while libturbojpeg walks over the image."""
 
     def __init__(self, header: Header, boxes: Sequence[Box]) -> None:
         self.error: Exception | None = None
@@ -189,12 +196,12 @@ class _LumaFilter:
         self._measure: Callable[[int, int, npt.NDArray[np.int16]], None]
         if header.colour_model == "rgb":
             self.options = 0
-            self._planes = np.zeros((self._rows, self._columns, 64))
+            self._planes = np.zeros((self._rows, self._columns, COARSE_TERMS))
             self._quantisation = header.quantisation
             self._measure = self._add_rgb
         else:
             self.options = _OPTION_GREY  # the filter then sees the luma component alone
-            self._weights = ac_weights(header.quantisation[0])
+            self._weights = coarse_weights(header.quantisation[0])
             self._measure = self._add_luma
 
     def row(self, address: int, array: _Region, _plane: _Region, component: int, _index: int, _transform: int) -> int:
@@ -212,13 +219,13 @@ class _LumaFilter:
         return 0
 
     def _add_luma(self, _component: int, row: int, blocks: npt.NDArray[np.int16]) -> None:
-        self._energy[row] = ac_energy(blocks, self._weights)
+        self._energy[row] = coarse_energy(blocks, self._weights)
 
     def _add_rgb(self, component: int, row: int, blocks: npt.NDArray[np.int16]) -> None:
         """Red, green and blue come one after the other, each for the whole image."""
         self._planes[row] += rgb_luma_part(component, blocks, self._quantisation[component])
         if component == 2:
-            self._energy[row] = rgb_ac_energy(self._planes[row])
+            self._energy[row] = rgb_coarse_energy(self._planes[row])
 
     def variance(self, box: Box) -> BlockVariance:
         """Variance of the blocks of `box`."""
