@@ -13,7 +13,7 @@ from blake3 import blake3
 
 from million_ird.dataset import Dataset, Row
 from million_ird.errors import MillionIrdError
-from million_ird.layout import DATASET, DUPLICATES, PATCHES, duplicates_marker, patches_marker, sources_marker
+from million_ird.layout import DATASET, DUPLICATES, IMAGES, PATCHES, duplicates_marker, patches_marker, sources_marker
 from million_ird.markers import Marker, PublishedFile, read_marker
 from million_ird.pixels import decode_patch
 from million_ird.records import patch_key
@@ -44,8 +44,11 @@ class Checked:
     problems: tuple[Problem, ...]
 
 
-def check_unit(store: Store, marker_name: str) -> Checked:
-    """Checks the files that a marker names: present, of the stated size and checksum, rows and members as they say."""
+def check_unit(store: Store, marker_name: str, images_kept: bool = True) -> Checked:
+    """Checks the files that a marker names: present, of the stated size and checksum, rows and members as they say.
+
+    Without `images_kept` the tars of images may be gone, as the recipe `keep_images = none` has it.
+    """
     try:
         marker = read_marker(store, marker_name)
     except MillionIrdError as error:
@@ -54,18 +57,20 @@ def check_unit(store: Store, marker_name: str) -> Checked:
         return Checked(0, 0, (Problem(marker_name, "missing"),))
     problems: list[Problem] = []
     members = 0
-    whole = {file.name: _check_file(store, file, problems) for file in marker.files}
+    dropped = not images_kept and marker_name.startswith(f"{IMAGES}/")
+    files = [file for file in marker.files if not (dropped and file.name.endswith(".tar"))]
+    whole = {file.name: _check_file(store, file, problems) for file in files}
     table = marker.named(".parquet")
     if table is not None and whole[table.name] and not marker_name.startswith("plan/"):
         rows = _rows(store, table.name)
         problems += _check_counts(marker, rows, table.name)
         tar = marker.named(".tar")
-        if tar is not None and whole[tar.name] is not None:
+        if tar is not None and whole.get(tar.name) is not None:
             checked, found = _check_members(store, tar.name, [row for row in rows if row["tar"] == tar.name])
             members, problems = checked, problems + found
             if not whole[tar.name] and not found:
                 problems.append(Problem(tar.name, "damaged outside its members (a header or padding)"))
-    return Checked(len(marker.files), members, tuple(problems))
+    return Checked(len(files), members, tuple(problems))
 
 
 def check_whole(dataset: Dataset) -> Iterator[Problem]:

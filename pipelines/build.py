@@ -24,7 +24,6 @@ from million_ird.layout import (
     LOG,
     RECIPE,
     duplicates_marker,
-    fetch_marker,
     fetch_unit_name,
     patches_marker,
     plan_folder,
@@ -38,8 +37,8 @@ from pipelines.cut import CutJob, cut_unit
 from pipelines.deduplicate import deduplicate
 from pipelines.executors.base import Executor
 from pipelines.fetch import fetch_job, fetch_unit, give_up_unit
+from pipelines.generations import plan_generation
 from pipelines.lease import Lease
-from pipelines.plan import plan_generation
 from pipelines.progress import Progress
 from pipelines.recipe import Recipe
 from pipelines.report import report
@@ -125,7 +124,8 @@ def build(run: Run) -> Dataset:
 def run_generation(run: Run, dataset: Dataset, generation: int) -> None:
     """Everything after the plan of one generation: fetch, deduplicate, plan its shards, cut them."""
     plan = _standing(run, sources_marker(generation))
-    names = {fetch_unit_name(generation, unit): unit for unit in range(plan.counts["units"])}
+    first = plan.counts["first_unit"]
+    names = {fetch_unit_name(generation, unit): unit for unit in range(first, first + plan.counts["units"])}
     fetched = {marker.unit for marker in dataset.image_markers(generation)}
     if set(names) - fetched:
         job = fetch_job(run, generation)

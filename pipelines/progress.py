@@ -40,7 +40,7 @@ class Progress:
         finished = self._done - self._before
         parts = [f"{self._step}: {self._done:,}/{self._total:,} units"]
         parts += [f"{count:,} {name} ({count / seconds:,.0f}/s)" for name, count in self._counts.items()]
-        if 0 < finished and self._done < self._total:
+        if finished > 0 and self._done < self._total:
             parts.append(f"about {_duration(seconds / finished * (self._total - self._done))} left")
         return ", ".join(parts)
 

@@ -117,11 +117,12 @@ def _unique_images(dataset: Dataset, generation: int, patches: PatchSettings) ->
     verdicts = dataset.duplicates().select(["key", "keeper"])
     dropped = {row["key"] for row in verdicts.to_pylist() if row["key"] != row["keeper"]}
     columns = [name for name in SHARD_PLAN_SCHEMA.names if name not in ("encoding", "shard")]
-    images = []
-    for batch in dataset.image_rows_of(generation, [*columns, "kept", "cuttable"]):
-        for row in batch.filter(batch["kept"]).to_pylist():
-            if row["key"] not in dropped:
-                images.append(row | {"encoding": encoding_for(row["cuttable"], patches)})
+    images = [
+        row | {"encoding": encoding_for(row["cuttable"], patches)}
+        for batch in dataset.image_rows_of(generation, [*columns, "kept", "cuttable"])
+        for row in batch.filter(batch["kept"]).to_pylist()
+        if row["key"] not in dropped
+    ]
     return sorted(images, key=lambda row: str(row["key"]))
 
 

@@ -1,0 +1,109 @@
+"""The verbs that make and mend datasets: arguments in, one call, a few lines out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+
+from million_ird.dataset import Dataset, open_dataset
+from million_ird.store import Store
+
+
+def build(argv: Sequence[str]) -> int:
+    """`million-ird build RECIPE --out URL`: every step, resumed by the same command."""
+    parser = argparse.ArgumentParser(prog="million-ird build", description="Build a dataset; run again to resume.")
+    parser.add_argument("recipe", help="a TOML file, or the name of a recipe that comes along: quickstart, million_ird")
+    parser.add_argument("--out", required=True, metavar="URL", help="a folder, or any fsspec URL (s3://bucket/name)")
+    parser.add_argument("--manifest", metavar="PATH", help="the list or folder of images, in place of the recipe's")
+    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override a setting")
+    parser.add_argument(
+        "--plan", action="store_true", help="only say what would be done: rows, hosts, units, disk, time"
+    )
+    arguments = parser.parse_args(argv)
+    from pipelines.recipe import load_recipe
+
+    overrides = arguments.set + ([f"manifest.path={json.dumps(arguments.manifest)}"] if arguments.manifest else [])
+    recipe = load_recipe(arguments.recipe, overrides)
+    if arguments.plan:
+        from pipelines.estimate import describe_plan
+
+        print(describe_plan(recipe, Store(arguments.out)))
+        return 0
+    from pipelines.build import build as run_build
+    from pipelines.session import session
+
+    with _stopped_by_sigterm(), session(arguments.out, recipe, _say) as run:
+        dataset = run_build(run)
+    return _farewell(dataset, run.given_up)
+
+
+def status(argv: Sequence[str]) -> int:
+    """`million-ird status URL`: what is done."""
+    from million_ird.status import read_status, render
+
+    print(render(read_status(_open(argv, "status", "What of a dataset is done. May be asked while a build runs."))))
+    return 0
+
+
+def report(argv: Sequence[str]) -> int:
+    """`million-ird report URL`: writes the report again."""
+    from pipelines.report import report as write
+
+    dataset = _open(argv, "report", "Write the report of a dataset again.")
+    summary = write(dataset)
+    print(f"{summary.images:,} images, {summary.patches:,} patches: {dataset.store.path('report/' + summary.page)}")
+    return 0
+
+
+def verify(argv: Sequence[str]) -> int:
+    """`million-ird verify URL`: every checksum, count and key; every patch decodes. 1 if anything is wrong."""
+    from pipelines.verify import verify as run_verify
+
+    dataset = _open(argv, "verify", "Check every checksum, count and key, and that every patch decodes.")
+    files, members, problems = run_verify(dataset, _say)
+    for problem in problems:
+        print(problem)
+    print(
+        f"{files:,} files and {members:,} members checked: {f'{len(problems):,} problems' if problems else 'all well'}"
+    )
+    return 1 if problems else 0
+
+
+def _open(argv: Sequence[str], verb: str, description: str) -> Dataset:
+    parser = argparse.ArgumentParser(prog=f"million-ird {verb}", description=description)
+    parser.add_argument("url", help="the dataset: a folder, or any fsspec URL")
+    return open_dataset(parser.parse_args(argv).url)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _farewell(dataset: Dataset, given_up: list[str]) -> int:
+    stats = json.loads(dataset.store.read("report/stats.json"))
+    headline = stats["headline"]
+    print(f"{headline['images']:,} images, {headline['patches']:,} patches in {dataset.url}")
+    print(f"report: {dataset.store.path('report/index.html')}")
+    if given_up:
+        print(f"{len(given_up)} units were given up; why: {dataset.store.path('log/given-up')}/", file=sys.stderr)
+        return 3
+    return 0
+
+
+@contextmanager
+def _stopped_by_sigterm() -> Iterator[None]:
+    """Makes SIGTERM (a scheduler's notice) end the build like Ctrl-C: orderly, resumable."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
