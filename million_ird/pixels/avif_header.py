@@ -35,6 +35,7 @@ class _Properties:
     code_points: tuple[int, int] | None = None
     icc: bytes | None = None
     has_gain_map: bool = False
+    is_sequence: bool = False
     sizes: list[tuple[int, int]] = field(default_factory=list)
 
 
@@ -61,7 +62,7 @@ def read_avif_header(data: bytes, with_profile: bool = True) -> tuple[Header, Me
         channels=(1 if found.is_grey else 3) + found.has_alpha,
         bit_depth=found.depth,
         colour_model="grey" if found.is_grey else "ycbcr",
-        frames=2 if data[8:12] == b"avis" else 1,
+        frames=2 if found.is_sequence else 1,  # how many more than one is not looked up
         has_alpha=found.has_alpha,
         orientation=_orientation(found),
         has_gain_map=found.has_gain_map,
@@ -110,6 +111,8 @@ def _take(name: bytes, payload: bytes, found: _Properties) -> None:
         found.mirror = payload[0] & 1
     elif name == b"iinf":
         found.has_gain_map |= b"tmap" in payload
+    elif name == b"moov":
+        found.is_sequence = True
     elif name == b"colr":
         _take_colour(payload, found)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 import numpy as np
 import numpy.typing as npt
 import simplejpeg
@@ -18,7 +16,6 @@ from million_ird.pixels.tiff_header import without_orientation
 from million_ird.records import Rejection
 
 Pixels = npt.NDArray[np.uint8]
-Level = TypeVar("Level", np.uint8, np.uint16)
 
 
 def decode(data: bytes, header: Header, settings: DecodeSettings) -> Pixels | Rejection:
@@ -81,33 +78,46 @@ def _decode_still(data: bytes, header: Header) -> Pixels | Rejection:
     elif header.format == "tiff":
         data = without_orientation(data)
     try:
-        if header.bit_depth == 16:
-            return _decode_16(data, header)
-        return _drop_alpha(open_still(data, header), header)
+        stored = _decode_16(data, header) if header.bit_depth == 16 else open_still(data, header)
     except BrokenPictureError as error:
         return rejected(error.reason, str(error))
-
-
-def _decode_16(data: bytes, header: Header) -> Pixels | Rejection:
-    """The nearest of 256 levels: 65535 = 255 · 257, so half a level is 128."""
-    if header.format == "png" and not header.progressive and not pixel_stream_is_complete(data, header):
+    if header.format == "png" and _may_lack_rows(stored, header) and not pixel_stream_is_complete(data, header):
         return rejected("truncated", "rows are missing")
-    wide = _drop_alpha(open_still_16(data), header)
-    if isinstance(wide, Rejection):
-        return wide
+    return _drop_alpha(stored, header)
+
+
+def _may_lack_rows(stored: Pixels, header: Header) -> bool:
+    """Whether the last rows could be missing: decoders leave them black, without an error, if the data ends early.
+
+    Only then is the data inflated a second time to count its rows. Interlaced rows come in another order, and 16-bit
+    pixels from a decoder that repairs more: there it is always done.
+    """
+    return header.progressive or header.bit_depth == 16 or bool((stored[-1] == stored[-1, 0]).all())
+
+
+def _decode_16(data: bytes, header: Header) -> Pixels:
+    """The nearest of 256 levels: 65535 = 255 · 257, so half a level is 128. Opaque alpha stays opaque.
+
+    An alpha that is not quite opaque must not become so, hence it alone is rounded down.
+    """
+    wide = open_still_16(data)
+    if header.has_alpha and wide.shape[2] in (1, 3):
+        raise BrokenPictureError("alpha", "transparency that the decoder of 16 bits does not bring")
     out = np.empty(wide.shape, np.uint8)
     for row in range(wide.shape[0]):  # row by row: no copy of four bytes a value beside a large picture
         out[row] = (wide[row].astype(np.uint32) + 128) // 257
+        if wide.shape[2] in (2, 4):
+            out[row, :, -1] = wide[row, :, -1] // 257
     return out
 
 
-def _drop_alpha(pixels: npt.NDArray[Level], header: Header) -> npt.NDArray[Level] | Rejection:
+def _drop_alpha(pixels: Pixels, header: Header) -> Pixels | Rejection:
     """Drop an opaque last channel of two or four; a CMYK picture has no such channel."""
     if header.is_cmyk or pixels.shape[2] not in (2, 4):
         return pixels
-    opaque, lowest = np.iinfo(pixels.dtype).max, int(pixels[:, :, -1].min())
-    if lowest < opaque:
-        return rejected("alpha", "the least opaque pixel, of 1", lowest / opaque)
+    lowest = int(pixels[:, :, -1].min())
+    if lowest < 255:
+        return rejected("alpha", "the least opaque pixel, of 1", lowest / 255)
     return pixels[:, :, :-1]
 
 

@@ -36,7 +36,7 @@ def read_gif_header(data: bytes) -> tuple[Header, Meaning] | Rejection:
         bit_depth=8,
         colour_model="palette",
         frames=frames,
-        has_alpha=has_alpha or extent != (0, 0, width, height),  # what the first frame leaves open is transparent
+        has_alpha=has_alpha,
         progressive=interlaced,
     )
     return header, UNTAGGED

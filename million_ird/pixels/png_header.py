@@ -83,7 +83,7 @@ def only_pixel_chunks(data: bytes) -> bytes:
 
 
 def pixel_stream_is_complete(data: bytes, header: Header) -> bool:
-    """Whether the compressed data of a picture that is not interlaced holds every row."""
+    """Whether the compressed data comes to its end, and holds every row (an interlaced picture's are not counted)."""
     inflate, size = zlib.decompressobj(), 0
     wanted = header.height * (1 + (header.width * header.channels * header.bit_depth + 7) // 8)
     try:
@@ -95,7 +95,7 @@ def pixel_stream_is_complete(data: bytes, header: Header) -> bool:
                     rest = inflate.unconsumed_tail
     except zlib.error:
         return False
-    return size >= wanted and inflate.eof
+    return inflate.eof and (header.progressive or size >= wanted)
 
 
 def _first_header(data: bytes) -> Header | Rejection:

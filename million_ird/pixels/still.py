@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 _PILLOW = threading.Lock()
 """Pillow's leniency and Python's warning filters are global; whoever changes them holds this."""
 
+_SMALL = 1_048_576
+"""A limit below this would only forbid the padding of small pictures."""
+
 _DAMAGE: tuple[type[Exception], ...] = (
     *(OSError, ValueError, SyntaxError, EOFError, KeyError, IndexError, TypeError, AttributeError, RuntimeError),
     *(OverflowError, struct.error, zlib.error),
@@ -43,13 +46,18 @@ def open_still(data: bytes, header: Header) -> npt.NDArray[np.uint8]:
     Raises:
         BrokenPictureError: damaged, truncated, or not supported by this build of Pillow.
     """
-    with strict_pillow():
+    from PIL import Image
+
+    with strict_pillow(header.pixels):
         try:
             picture = _open(data, header.format)
+            _check_coverage(picture, header)
             picture.load()
             mode = _target_mode(picture.mode, header)
             pixels = np.array(picture if picture.mode == mode else picture.convert(mode))
-        except _DAMAGE as error:
+        except BrokenPictureError:
+            raise
+        except (Image.DecompressionBombError, *_DAMAGE) as error:
             reason = "truncated" if "truncated" in str(error).lower() else "damaged"
             raise BrokenPictureError(reason, _first_line(error)) from None
     return pixels[:, :, None] if pixels.ndim == 2 else pixels
@@ -74,18 +82,19 @@ def open_still_16(data: bytes) -> npt.NDArray[np.uint16]:
 
 
 @contextmanager
-def strict_pillow() -> Iterator[None]:
-    """Pillow as it must be here: truncated files are errors, and no warning reaches the caller."""
-    from PIL import ImageFile
+def strict_pillow(pixels: int) -> Iterator[None]:
+    """Pillow as it must be here: truncated files are errors, no warning reaches the caller, and the limit on sizes is
+    what this file needs (a TIFF's tiles can be far larger than its picture)."""
+    from PIL import Image, ImageFile
 
     with _PILLOW, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        before = ImageFile.LOAD_TRUNCATED_IMAGES
-        ImageFile.LOAD_TRUNCATED_IMAGES = False
+        before = ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS
+        ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = False, max(pixels, _SMALL)
         try:
             yield
         finally:
-            ImageFile.LOAD_TRUNCATED_IMAGES = before
+            ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = before
 
 
 def _open(data: bytes, kind: str) -> ImageFile.ImageFile:
@@ -103,6 +112,12 @@ def _open(data: bytes, kind: str) -> ImageFile.ImageFile:
     if kind == "avif" and not AvifImagePlugin.SUPPORTED:
         raise BrokenPictureError("format_avif", "this build of Pillow has no AVIF decoder")
     return readers[kind](io.BytesIO(data))
+
+
+def _check_coverage(picture: ImageFile.ImageFile, header: Header) -> None:
+    """What the first frame of a GIF leaves open of its canvas is transparent, whatever a decoder shows there."""
+    if header.format == "gif" and picture.tile and picture.tile[0][1] != (0, 0, header.width, header.height):
+        raise BrokenPictureError("alpha", "the first frame leaves part of the canvas open")
 
 
 def _target_mode(mode: str, header: Header) -> str:

@@ -36,6 +36,8 @@ def read_tiff_header(data: bytes, with_profile: bool = True) -> tuple[Header, Me
         return rejected("truncated" if "past the end" in str(error) else "damaged", str(error))
     if not directories:
         return rejected("damaged", "no picture in the file")
+    if reader.big and reader.endian == ">":
+        return rejected("tiff_layout", "a big-endian BigTIFF")
     fields = directories[0]
     frames = sum(not first_value(page, _NEW_SUBFILE_TYPE, 0) & _REDUCED_OR_MASK for page in directories)
     header = _header(fields, max(1, frames))
