@@ -46,7 +46,7 @@ def explained(action: str, place: str) -> Iterator[None]:
     except (FileNotFoundError, FileExistsError):
         raise
     except OSError as error:
-        advice = _ADVICE.get(error.errno or 0, str(error) or type(error).__name__)
+        advice = _ADVICE.get(error.errno or 0, error.strerror or str(error) or type(error).__name__)
         raise StoreError(f"cannot {action} {place}: {advice}") from error
 
 
@@ -142,7 +142,7 @@ class Store:
                 local.unlink()
                 return
             target = Path(self.path(name))
-            target.parent.mkdir(parents=True, exist_ok=True)
+            _make_folder(target.parent)
             _sync(local)
             try:
                 local.replace(target)
@@ -163,7 +163,7 @@ class Store:
             Path(self.root) / PART if self.is_local else Path(tempfile.gettempdir()) / "million-ird-spool"
         )
         with explained("write", str(parent)):
-            parent.mkdir(parents=True, exist_ok=True)
+            _make_folder(parent)
             _sweep(parent)
             folder = parent / f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
             folder.mkdir()
@@ -185,7 +185,7 @@ class Store:
     def _part(self, name: str, data: bytes) -> Iterator[Path]:
         target = Path(self.path(name))
         with explained("write", str(target)):
-            target.parent.mkdir(parents=True, exist_ok=True)
+            _make_folder(target.parent)
             with self.spool() as folder:
                 part = folder / "part"
                 part.write_bytes(data)
@@ -216,6 +216,13 @@ def _link(part: Path, target: Path) -> None:
             raise
         with target.open("xb") as file:
             file.write(part.read_bytes())
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:  # not the race that `create` may lose
+        raise OSError(errno.ENOTDIR, f"{folder} is a file, not a folder") from error
 
 
 def _sync(path: Path) -> None:
