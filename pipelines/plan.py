@@ -135,7 +135,34 @@ def plan_sources(
         raise UsageError(f"manifest: two are named {repeated[0]!r}; give each its own manifest.name")
     if not manifests:
         raise UsageError("manifest.path must be given: a list of URLs, or a folder of images")
-    reading = _read_all(manifests, base, spill, progress)
+    batches = ((number, batch) for number, manifest in enumerate(manifests) for batch in read_manifest(manifest, base))
+    return plan_batches(
+        batches,
+        names,
+        settings,
+        out,
+        spill,
+        memory_gb=memory_gb,
+        existing_keys=existing_keys,
+        first_unit=first_unit,
+        progress=progress,
+    )
+
+
+def plan_batches(
+    batches: Iterable[tuple[int, ManifestBatch]],
+    names: Sequence[str],
+    settings: PlanSettings,
+    out: Path,
+    spill: Path,
+    *,
+    memory_gb: float = 1.0,
+    existing_keys: Iterable[pa.Array] = (),
+    first_unit: int = 0,
+    progress: Callable[[int], None] | None = None,
+) -> PlanSummary:
+    """Plans rows that come as batches, each with the position of its manifest in `names`; else like `plan_sources`."""
+    reading = _read_all(batches, spill, progress)
     with _Sorter(spill, memory_gb) as sorter:
         sorter.find_repeated(existing_keys)
         sorter.assign_units(settings)
@@ -202,25 +229,24 @@ class _Reading:
 
 
 def _read_all(
-    manifests: Sequence[ManifestSettings], base: str, spill: Path, progress: Callable[[int], None] | None
+    batches: Iterable[tuple[int, ManifestBatch]], spill: Path, progress: Callable[[int], None] | None
 ) -> _Reading:
-    """Streams every manifest into `sources.parquet` and `rejected.parquet` of the spill folder."""
+    """Streams every batch into `sources.parquet` and `rejected.parquet` of the spill folder."""
     reading = _Reading()
     with (
         pq.ParquetWriter(spill / "sources.parquet", _SPILL_SCHEMA, compression="lz4") as sources,
         pq.ParquetWriter(spill / "rejected.parquet", _SPILL_REJECTED_SCHEMA, compression="lz4") as rejected,
     ):
-        for number, manifest in enumerate(manifests):
-            for batch in read_manifest(manifest, base):
-                reading.rows[number] += batch.sources.num_rows + batch.rejected.num_rows
-                if batch.sources.num_rows:
-                    sources.write_batch(_numbered(batch, number, reading))
-                if batch.rejected.num_rows:
-                    where = pa.array(np.full(batch.rejected.num_rows, number, np.int32))
-                    columns = [*batch.rejected.columns, where]
-                    rejected.write_batch(pa.RecordBatch.from_arrays(columns, schema=_SPILL_REJECTED_SCHEMA))
-                if progress is not None:
-                    progress(sum(reading.rows.values()))
+        for number, batch in batches:
+            reading.rows[number] += batch.sources.num_rows + batch.rejected.num_rows
+            if batch.sources.num_rows:
+                sources.write_batch(_numbered(batch, number, reading))
+            if batch.rejected.num_rows:
+                where = pa.array(np.full(batch.rejected.num_rows, number, np.int32))
+                columns = [*batch.rejected.columns, where]
+                rejected.write_batch(pa.RecordBatch.from_arrays(columns, schema=_SPILL_REJECTED_SCHEMA))
+            if progress is not None:
+                progress(sum(reading.rows.values()))
     return reading
 
 

@@ -52,15 +52,24 @@ class Block:
             return self.columns[name]
         return [record.get(name) for record in self.records]
 
-    def leftovers(self, used: Collection[str]) -> list[str]:
-        """Every other column of each row as one JSON object, sorted keys, nulls and NaN left out."""
+    def leftovers(self, used: Collection[str], also: Mapping[int, Mapping[str, Any]]) -> list[str]:
+        """Every other column of each row as one JSON object: sorted keys, nulls and NaN left out.
+
+        Args:
+            used: columns to leave out.
+            also: values to add nevertheless, by position in the block.
+        """
         if self.records is not None:
-            return [_to_json({key: v for key, v in record.items() if key not in used}) for record in self.records]
-        names = [name for name in self.columns if name not in used]
-        if not names:
-            return ["{}"] * len(self.rows)
-        values = zip(*(self.columns[name] for name in names), strict=True)
-        return [_to_json(dict(zip(names, row, strict=True))) for row in values]
+            rest = [{key: v for key, v in record.items() if key not in used} for record in self.records]
+        else:
+            names = [name for name in self.columns if name not in used]
+            if not names and not also:
+                return ["{}"] * len(self.rows)
+            rows = zip(*(self.columns[name] for name in names), strict=True) if names else [()] * len(self.rows)
+            rest = [dict(zip(names, row, strict=True)) for row in rows]
+        for position, values in also.items():
+            rest[position].update(values)
+        return [_to_json(values) for values in rest]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +78,10 @@ class ManifestBatch:
 
     sources: pa.RecordBatch
     """SOURCE_SCHEMA."""
-    rows: Sequence[int]
-    """Position in the manifest of each row of `sources`."""
     rejected: pa.RecordBatch
     """REJECTED_SOURCE_SCHEMA."""
+    rows: Sequence[int]
+    """Position in the manifest of each row of `sources`."""
 
 
 def blocks_of(items: Iterator[BadRow | tuple[int, Mapping[str, Any]]]) -> Iterator[Block]:

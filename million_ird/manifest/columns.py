@@ -59,14 +59,16 @@ _ORDINARY_URL = re.compile(
 
 @dataclass(frozen=True)
 class Mapping:
-    """Field → column name, for the fields that the manifest has."""
+    """Which column holds what."""
 
     names: dict[str, str]
+    """Field → column name, for the fields that the manifest has."""
     drop: frozenset[str]
+    """Columns that the recipe leaves out."""
 
     @property
     def used(self) -> frozenset[str]:
-        """Columns that do not become provenance, apart from those that only might (a hash that is none)."""
+        """Columns that do not become provenance."""
         return frozenset(self.names.values()) | self.drop
 
 
@@ -101,23 +103,23 @@ def find_columns(existing: Sequence[str], settings: ManifestSettings, local: boo
 
 def to_batch(block: Block, mapping: Mapping, settings: ManifestSettings) -> ManifestBatch:
     """Types, normalises and checks a block: every row ends up among the planned or the rejected ones."""
-    names = mapping.names
+    names, count = mapping.names, len(block.rows)
     get = partial(_field, block, names)
-    licenses = [_text(value) or settings.license for value in get("license")]
+    licenses = _texts(get("license"), settings.license, count)
     urls, hosts, keys, bad = _places(block, get, licenses)
     widths = _sizes(block, get("width"), "width", urls, licenses, bad)
     heights = _sizes(block, get("height"), "height", urls, licenses, bad)
-    hashes, odd_hashes = _hashes(get("sha256"))
-    used = mapping.used - {names["sha256"]} if odd_hashes else mapping.used
+    hashes, odd_hashes = _hashes(get("sha256"), count)
+    kept_back = {position: {names["sha256"]: value} for position, value in odd_hashes.items()}
     columns = {
         "key": keys,
         "url": urls,
         "host": hosts,
         "source_root": block.roots or [""] * len(urls),
         "license": licenses,
-        "author": [_text(value) or settings.author for value in get("author")],
-        "source": [_text(value) or settings.label for value in get("source")],
-        "provenance": block.leftovers(used),
+        "author": _texts(get("author"), settings.author, count),
+        "source": _texts(get("source"), settings.label, count),
+        "provenance": block.leftovers(mapping.used, kept_back),
         "manifest_sha256": hashes,
     }
     arrays = {name: strings(values) for name, values in columns.items()}
@@ -128,7 +130,7 @@ def to_batch(block: Block, mapping: Mapping, settings: ManifestSettings) -> Mani
     if bad:
         good = [i for i in range(len(rows)) if i not in bad]
         sources, rows = sources.take(pa.array(good, pa.int64())), [rows[i] for i in good]
-    return ManifestBatch(sources, rows, rejected_batch([*block.bad, *bad.values()], settings.label))
+    return ManifestBatch(sources, rejected_batch([*block.bad, *bad.values()], settings.label), rows)
 
 
 def rejected_batch(bad: Sequence[BadRow], source: str) -> pa.RecordBatch:
@@ -147,17 +149,23 @@ def rejected_batch(bad: Sequence[BadRow], source: str) -> pa.RecordBatch:
 
 def normalised(url: str) -> tuple[str, str]:
     """The normalised URL and its host (with port if not the scheme's own); ValueError as `normalise_url`."""
+    if len(url) > MAX_URL:
+        raise ValueError(f"longer than {MAX_URL} characters")
     ordinary = _ORDINARY_URL(url)
     if ordinary is not None:
         return url, ordinary[1]
-    if len(url) > MAX_URL:
-        raise ValueError(f"longer than {MAX_URL} characters")
     clean = normalise_url(url)
     return clean, clean.split("/", 3)[2]
 
 
-def _field(block: Block, names: dict[str, str], field: str) -> Sequence[Any]:
-    return block.column(names[field]) if field in names else [None] * len(block.rows)
+def _field(block: Block, names: dict[str, str], field: str) -> Sequence[Any] | None:
+    """The values of a field, or None if the manifest has no such column."""
+    return block.column(names[field]) if field in names else None
+
+
+def _texts(values: Sequence[Any] | None, default: str, count: int) -> list[str]:
+    """Text of each value; `default` where there is none."""
+    return [default] * count if values is None else [_text(value) or default for value in values]
 
 
 def _places(
@@ -190,13 +198,15 @@ def _places(
 
 def _sizes(
     block: Block,
-    values: Sequence[Any],
+    values: Sequence[Any] | None,
     name: str,
     urls: Sequence[str],
     licenses: Sequence[str],
     bad: dict[int, BadRow],
 ) -> list[int | None]:
     """Whole positive numbers of pixels; nothing, NaN and 0 mean unknown, anything else is a bad row."""
+    if values is None:
+        return [None] * len(urls)
     sizes: list[int | None] = []
     for position, value in enumerate(values):
         if type(value) is int and 0 < value <= _LARGEST:
@@ -223,27 +233,27 @@ def _size(value: Any) -> int | None:
     return int(number) or None
 
 
-def _hashes(values: Sequence[Any]) -> tuple[list[str], bool]:
-    """SHA-256 digests in lower case ("" where there is none), and whether some values were something else."""
-    hashes, odd = [], False
-    for value in values:
+def _hashes(values: Sequence[Any] | None, count: int) -> tuple[list[str], dict[int, Any]]:
+    """SHA-256 digests in lower case ("" where there is none), and by position the values that are something else."""
+    if values is None:
+        return [""] * count, {}
+    hashes: list[str] = []
+    odd: dict[int, Any] = {}
+    for position, value in enumerate(values):
         text = _text(value)
         if text and not _SHA256(text):
-            text, odd = "", True
+            odd[position], text = value, ""
         hashes.append(text.lower())
     return hashes, odd
 
 
 def _text(value: Any) -> str:
+    """A cell as text; nothing and NaN are empty."""
+    if isinstance(value, str):
+        return value
     if value is None or value != value:
         return ""
-    return (
-        value
-        if isinstance(value, str)
-        else value.decode("utf-8", "replace")
-        if isinstance(value, bytes)
-        else str(value)
-    )
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def _missing(what: str, existing: Sequence[str], settings: ManifestSettings) -> UsageError:
