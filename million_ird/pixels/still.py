@@ -25,12 +25,6 @@ _PILLOW = threading.Lock()
 _SMALL = 1_048_576
 """A limit below this would only forbid the padding of small pictures."""
 
-_DAMAGE: tuple[type[Exception], ...] = (
-    *(OSError, ValueError, SyntaxError, EOFError, KeyError, IndexError, TypeError, AttributeError, RuntimeError),
-    *(OverflowError, struct.error, zlib.error),
-)
-"""What Pillow's readers have been seen to raise on damaged files; a MemoryError is none of it."""
-
 
 class BrokenPictureError(ValueError):
     """The picture cannot be decoded; `reason` is the rejection's."""
@@ -46,8 +40,6 @@ def open_still(data: bytes, header: Header) -> npt.NDArray[np.uint8]:
     Raises:
         BrokenPictureError: damaged, truncated, or not supported by this build of Pillow.
     """
-    from PIL import Image
-
     with strict_pillow(header.pixels):
         try:
             picture = _open(data, header.format)
@@ -57,7 +49,7 @@ def open_still(data: bytes, header: Header) -> npt.NDArray[np.uint8]:
             pixels = np.array(picture if picture.mode == mode else picture.convert(mode))
         except BrokenPictureError:
             raise
-        except (Image.DecompressionBombError, *_DAMAGE) as error:
+        except _damage() as error:
             reason = "truncated" if "truncated" in str(error).lower() else "damaged"
             raise BrokenPictureError(reason, _first_line(error)) from None
     return pixels[:, :, None] if pixels.ndim == 2 else pixels
@@ -79,6 +71,15 @@ def open_still_16(data: bytes) -> npt.NDArray[np.uint16]:
         raise BrokenPictureError("damaged", "no 16-bit pixels came out")
     wide: npt.NDArray[np.uint16] = np.asarray(pixels, np.uint16)
     return wide[:, :, None] if wide.ndim == 2 else wide[:, :, [2, 1, 0, 3][: wide.shape[2]]]
+
+
+def _damage() -> tuple[type[Exception], ...]:
+    """What Pillow's readers have been seen to raise on damaged files; a MemoryError is none of it."""
+    from PIL import Image
+
+    lookups = (KeyError, IndexError, TypeError, AttributeError)
+    values = (ValueError, SyntaxError, EOFError, OverflowError, struct.error, zlib.error)
+    return (OSError, RuntimeError, Image.DecompressionBombError, *lookups, *values)
 
 
 @contextmanager
