@@ -44,7 +44,7 @@ def from_dict(cls: type[Settings], values: Mapping[str, Any], path: str = "") ->
         UsageError: an unknown key (with the nearest known one), a value of the wrong type or outside its range, a
             missing key without default. The text begins with the full key path.
     """
-    hints = _hints(typing.cast(type, cls))
+    hints = field_types(typing.cast(type, cls))
     for key in values:
         if key not in hints:
             raise UsageError(_unknown_key(cls, path, key))
@@ -61,16 +61,19 @@ def from_dict(cls: type[Settings], values: Mapping[str, Any], path: str = "") ->
 
 
 def to_dict(settings: Any) -> dict[str, Any]:
-    """The plain values of `settings`, every field spelled out, in the order of the fields; tuples become lists."""
+    """The plain values of `settings`, every field spelled out, in the order of the fields.
+
+    Tuples become lists and infinities the texts "inf" and "-inf", so that the result is JSON as well as TOML.
+    """
     return {f.name: _plain_value(getattr(settings, f.name)) for f in dataclasses.fields(settings)}
 
 
 def canonical_json(values: Any) -> bytes:
     """One and only one spelling of plain values: sorted keys, no spaces, ASCII. What fingerprints are taken of.
 
-    An integral float is written as a float (`1.0`), so that 1 and 1.0 of different field types stay apart.
+    An integral float is written as a float (`1.0`). Floats must be finite (see `to_dict`).
     """
-    return json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=True).encode("ascii")
+    return json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
 def to_toml(values: Mapping[str, Any]) -> str:
@@ -138,7 +141,7 @@ def field_docs(cls: type) -> dict[str, str]:
 def known_keys(cls: type, path: str = "") -> list[str]:
     """Every key path that a recipe of class `cls` knows, sections before their keys."""
     keys = []
-    for name, hint in _hints(cls).items():
+    for name, hint in field_types(cls).items():
         keys.append(_join(path, name))
         inner = nested_settings(hint)
         if inner is not None:
@@ -177,7 +180,7 @@ def type_name(hint: Any) -> str:
 
 
 @cache
-def _hints(cls: type) -> dict[str, Any]:
+def field_types(cls: type) -> dict[str, Any]:
     """Field name → resolved type, for the fields that the constructor takes."""
     resolved = typing.get_type_hints(cls)
     return {f.name: resolved[f.name] for f in dataclasses.fields(_plain(cls)) if f.init}
@@ -219,6 +222,8 @@ def _convert(hint: Any, value: Any, path: str) -> Any:
 
 
 def _convert_scalar(hint: Any, value: Any, path: str) -> Any:
+    if hint is float and value in ("inf", "-inf"):  # JSON, where resolved recipes are kept, has no infinities
+        return float(value)
     if hint is float and type(value) in (int, float):
         if math.isnan(value):
             raise UsageError(f"{path}: got nan, expected a number")
@@ -279,7 +284,7 @@ def _got(value: Any) -> str:
 
 def _unknown_key(cls: type, path: str, key: str) -> str:
     full = _join(path, key)
-    here = list(_hints(cls))
+    here = list(field_types(cls))
     near = difflib.get_close_matches(key, here, n=1, cutoff=0.6)
     if near:
         return f"{full}: unknown key; did you mean {_join(path, near[0])}?"
@@ -323,7 +328,7 @@ def _plain_value(value: Any) -> Any:
         return {str(key): _plain_value(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_plain_value(inner) for inner in value]
-    return value
+    return str(value) if isinstance(value, float) and math.isinf(value) else value
 
 
 def _leaves(values: Any, path: str = "") -> Iterator[tuple[str, Any]]:
