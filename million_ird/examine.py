@@ -11,18 +11,20 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from million_ird.contamination import BenchmarkTable
 from million_ird.fingerprint import fingerprint
 from million_ird.jpeg import is_cuttable
 from million_ird.pixels import DecodeSettings, Header, decode, encode_thumbnail, read_header, sniff
 from million_ird.records import IMAGE_COLUMNS, Rejection
 from million_ird.screens import Photo, Screen, ScreenSettings, judge, measure_all
 from million_ird.tombstones import Tombstones
+
+if TYPE_CHECKING:
+    from million_ird.contamination import BenchmarkTable
 
 Row = dict[str, Any]
 

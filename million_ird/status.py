@@ -73,9 +73,9 @@ def _belongs(unit: str, counts: Mapping[str, int]) -> bool:
 
 
 def _totals(markers: Iterable[Marker | None]) -> dict[str, int]:
-    """The sums of what the markers count; what only some of them count is left out (reasons of rejections)."""
+    """The sums of what the markers count; numbers of units and of single reasons are left out."""
     totals: Counter[str] = Counter()
     for marker in markers:
         if marker is not None:
-            totals.update({k: v for k, v in marker.counts.items() if not k.endswith(("_first", "_units"))})
-    return {name: count for name, count in totals.items() if not name.startswith("rejected_")}
+            totals.update(marker.counts)
+    return {name: count for name, count in totals.items() if name not in ("units", "first_unit") and "_" not in name}

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from million_ird.fingerprint import dihedral_distance
+from million_ird.fingerprint import HASH_BYTES, TRANSFORMS, transformed_hash
 from million_ird.records import TOMBSTONE_SCHEMA, Rejection
 
 NEAR_BITS = 12
@@ -38,7 +38,7 @@ class Tombstones:
         self.keys = set(columns["key"])
         self._hashes = (set(columns["sha256"]) | set(columns["pixel_hash"])) - {""}
         phashes = [value for value in columns["phash"] if value]
-        self._phashes = np.frombuffer(b"".join(phashes), np.uint8).reshape(len(phashes), -1)
+        self._phashes = np.frombuffer(b"".join(phashes), np.uint8).reshape(-1, HASH_BYTES)
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
@@ -48,7 +48,9 @@ class Tombstones:
         if key in self.keys or sha256 in self._hashes or pixel_hash in self._hashes:
             return Rejection("screen", "taken_down")
         if phash and len(self._phashes):
-            nearest = int(dihedral_distance(phash, self._phashes).min())
+            turned = np.frombuffer(b"".join(transformed_hash(phash, each) for each in TRANSFORMS), np.uint8)
+            differing = self._phashes[:, None] ^ turned.reshape(1, len(TRANSFORMS), -1)
+            nearest = int(np.bitwise_count(differing).sum(axis=-1, dtype=np.int64).min())
             if nearest <= NEAR_BITS:
                 return Rejection("screen", "taken_down", float(nearest), "like a picture that was taken down")
         return None

@@ -18,11 +18,13 @@ from million_ird import __version__
 from million_ird.card import dataset_card
 from million_ird.dataset import Dataset, open_dataset
 from million_ird.errors import UsageError
+from million_ird.examine import Examination
 from million_ird.layout import (
     CARD,
     DATASET,
     LOG,
     RECIPE,
+    TOMBSTONES,
     duplicates_marker,
     fetch_unit_name,
     patches_marker,
@@ -33,12 +35,16 @@ from million_ird.layout import (
 from million_ird.markers import Marker, read_marker
 from million_ird.records import FORMAT_VERSION
 from million_ird.store import Store
+from million_ird.tombstones import Tombstones
 from pipelines.cut import CutJob, cut_unit
 from pipelines.deduplicate import deduplicate
 from pipelines.executors.base import Executor
-from pipelines.fetch import fetch_job, fetch_unit, give_up_unit
+from pipelines.fetch import FetchJob, fetch_unit, give_up_unit
 from pipelines.generations import plan_generation
+from pipelines.http.hosts import HostLedger
+from pipelines.http.shared_hosts import Hosts, LocalHosts, start_hosts_actor
 from pipelines.lease import Lease
+from pipelines.plan import read_shared_hosts
 from pipelines.progress import Progress
 from pipelines.recipe import Recipe
 from pipelines.report import report
@@ -112,6 +118,8 @@ def build(run: Run) -> Dataset:
     one is added. Settings in `run.recipe` must be those of the output (see `open_output`).
     """
     dataset = open_dataset(run.store.url)
+    for note in run.store.list(f"{LOG}/given-up"):
+        run.store.remove(note)  # every unit gets a new chance
     generations = dataset.generations()
     for generation in generations:
         run_generation(run, dataset, generation)
@@ -128,7 +136,7 @@ def run_generation(run: Run, dataset: Dataset, generation: int) -> None:
     names = {fetch_unit_name(generation, unit): unit for unit in range(first, first + plan.counts["units"])}
     fetched = {marker.unit for marker in dataset.image_markers(generation)}
     if set(names) - fetched:
-        job = fetch_job(run, generation)
+        job = _fetch_job(run, generation)
         for name in run.units("fetch", fetch_unit, job, names, fetched):
             give_up_unit(job, names[name])
     if not run.store.exists(duplicates_marker(generation)):
@@ -136,6 +144,33 @@ def run_generation(run: Run, dataset: Dataset, generation: int) -> None:
     if not run.store.exists(patches_marker(generation)):
         plan_shards(run.store, dataset, generation, run.recipe.patches, run.recipe.shards)
     _cut(run, dataset, generation)
+
+
+def _fetch_job(run: Run, generation: int) -> FetchJob:
+    shared = read_shared_hosts(run.store, plan_folder(generation))
+    return FetchJob(
+        store=run.store,
+        generation=generation,
+        examination=examination(run.store, run.recipe),
+        http=run.recipe.fetch,
+        images=run.recipe.images,
+        hosts=_hosts(run) if shared else None,
+        shared_hosts=shared,
+    )
+
+
+def _hosts(run: Run) -> Hosts:
+    """One ledger for all workers, so that politeness holds over all of them."""
+    if run.executor.name == "ray":
+        return start_hosts_actor(run.recipe.fetch)
+    return LocalHosts(HostLedger(run.recipe.fetch))
+
+
+def examination(store: Store, recipe: Recipe) -> Examination:
+    """What the recipe says about examining an image, with the tables it names loaded."""
+    others = [Store(url.rpartition("/")[0]).read(url.rpartition("/")[2]) for url in recipe.takedown.tombstones]
+    own = [store.read(TOMBSTONES)] if store.exists(TOMBSTONES) else []
+    return Examination(recipe.decode, recipe.screens, None, Tombstones.from_parquet(*own, *others))
 
 
 def _cut(run: Run, dataset: Dataset, generation: int) -> None:

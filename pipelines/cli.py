@@ -86,8 +86,7 @@ def _say(text: str) -> None:
 
 def _farewell(dataset: Dataset, given_up: list[str]) -> int:
     stats = json.loads(dataset.store.read("report/stats.json"))
-    headline = stats["headline"]
-    print(f"{headline['images']:,} images, {headline['patches']:,} patches in {dataset.url}")
+    print(f"{stats['images']:,} images, {stats['patches']:,} patches in {dataset.url}")
     print(f"report: {dataset.store.path('report/index.html')}")
     if given_up:
         print(f"{len(given_up)} units were given up; why: {dataset.store.path('log/given-up')}/", file=sys.stderr)

@@ -154,7 +154,7 @@ class _Thumbnails:
             del best[THUMBNAILS_PER_REASON:]
 
     def attach(self, rows: Iterable[Row]) -> None:
-        made = {key[24:]: encode_thumbnail(decode_patch(data)) for best in self._best.values() for _, key, data in best}
+        made = {key: encode_thumbnail(decode_patch(data)) for best in self._best.values() for *_, key, data in best}
         for row in rows:
             row["thumbnail"] = made.get(row["key"])
 
