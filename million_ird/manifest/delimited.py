@@ -19,6 +19,8 @@ from million_ird.manifest.settings import ManifestSettings
 MAX_CONTINUED = 100
 """Most lines that one quoted CSV row may run over."""
 _SNIFFED_LINES = 20
+_END = b"\n"
+"""What follows the last line: no line holds its own end."""
 _DELIMITERS = ("\t", ",", ";", "|")
 csv.field_size_limit(2**31 - 1)  # `lines` and MAX_CONTINUED bound a cell already
 
@@ -118,8 +120,8 @@ def _records(source: Iterator[bytes | None], dialect: _Dialect) -> Iterator[list
     """One item per row; empty lines between rows are no rows."""
     waiting: list[bytes | None] = []
     while True:
-        line = waiting.pop() if waiting else next(source, b"\n")
-        if line == b"\n":  # `lines` never gives this
+        line = waiting.pop() if waiting else next(source, _END)
+        if line == _END:
             return
         if line is None:
             yield _Broken("line_too_long", "")
@@ -154,7 +156,9 @@ def _continued(
     ahead: list[bytes | None] = []
     joined, open_quotes = text, text.count('"') % 2
     while open_quotes and len(ahead) < MAX_CONTINUED:
-        line = waiting.pop() if waiting else next(source, None)
+        line = waiting.pop() if waiting else next(source, _END)
+        if line == _END:
+            break
         ahead.append(line)
         if line is None:
             break
