@@ -78,14 +78,14 @@ def find_columns(existing: Sequence[str], settings: ManifestSettings, local: boo
     Args:
         existing: column names of the table.
         settings: the manifest's section of the recipe.
-        local: the bytes are at hand, so no URL column is needed.
+        local: the bytes are at hand; a URL, if there is a column of that name, is provenance.
 
     Raises:
         UsageError: a column that the recipe names, or any URL column, is missing; names those that exist.
     """
     known = set(existing)
     names: dict[str, str] = {}
-    for field in FIELDS:
+    for field in FIELDS[2:] if local else FIELDS:
         asked = str(getattr(settings.columns, field))
         if asked and asked not in known:
             raise _missing(f"columns.{field} = {asked!r}", existing, settings)
