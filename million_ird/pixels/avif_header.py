@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from million_ird.pixels.colour import UNTAGGED, Meaning, ProfileError, meaning_of_code_points, meaning_of_icc
-from million_ird.pixels.model import Header, rejected
+from million_ird.pixels.model import MAX_PARTS, Header, rejected
 from million_ird.records import Rejection
 
 _ALPHA_TYPES = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1")
@@ -36,6 +36,7 @@ class _Properties:
     icc: bytes | None = None
     has_gain_map: bool = False
     is_sequence: bool = False
+    parts: int = 0
     sizes: list[tuple[int, int]] = field(default_factory=list)
 
 
@@ -45,7 +46,7 @@ def read_avif_header(data: bytes, with_profile: bool = True) -> tuple[Header, Me
     try:
         _collect(data, 0, len(data), found, 0)
     except _BrokenBoxesError as error:
-        return rejected("truncated", str(error))
+        return rejected("damaged" if found.parts > MAX_PARTS else "truncated", str(error))
     if not found.sizes or not found.depth:
         return rejected("damaged", "no picture in the file")
     try:
@@ -72,6 +73,9 @@ def read_avif_header(data: bytes, with_profile: bool = True) -> tuple[Header, Me
 
 def _collect(data: bytes, start: int, end: int, found: _Properties, depth: int) -> None:
     for name, first, last in _boxes(data, start, end):
+        found.parts += 1
+        if found.parts > MAX_PARTS:
+            raise _BrokenBoxesError("more boxes than any encoder writes")
         if name in _CONTAINERS and depth < _MAX_DEPTH:
             _collect(data, first + _CONTAINERS[name], last, found, depth + 1)
         else:

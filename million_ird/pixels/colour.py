@@ -23,6 +23,12 @@ _COLORANT_TOLERANCE = 0.004
 _CURVE_TOLERANCE = 1.5 / 255
 """An sRGB curve as a table of few points stays within this, in encoded units; a plain gamma of 2.2 misses by 7/255."""
 
+_MAX_TAGS = 1000
+"""Real profiles have some twenty entries."""
+
+Tags = dict[str, memoryview]
+"""The entries of a profile, as views: many may point at the same bytes."""
+
 Primaries = tuple[tuple[float, float], tuple[float, float], tuple[float, float], tuple[float, float]]
 """CIE xy of red, green, blue and white."""
 
@@ -75,7 +81,7 @@ def meaning_of_icc(icc: bytes) -> Meaning:
         return _classify(icc, icc[16:20].decode("latin-1").strip(), _tags(icc))
 
 
-def _classify(icc: bytes, model: str, tags: dict[str, bytes]) -> Meaning:
+def _classify(icc: bytes, model: str, tags: Tags) -> Meaning:
     if _is_hdr(tags):
         return Meaning("hdr", icc, model)
     if model == "RGB":
@@ -146,8 +152,10 @@ def matrix_profile(primaries: Primaries, gamma: float) -> bytes:
     return head.ljust(128, b"\0") + table + body
 
 
-def _tags(icc: bytes) -> dict[str, bytes]:
+def _tags(icc: bytes) -> Tags:
     (count,) = struct.unpack_from(">I", icc, 128)
+    if count > _MAX_TAGS:
+        raise ProfileError(f"an ICC profile of {count} entries")
     if 132 + 12 * count > len(icc):
         raise ProfileError("the ICC profile's table is cut short")
     tags = {}
@@ -155,17 +163,17 @@ def _tags(icc: bytes) -> dict[str, bytes]:
         name, start, size = struct.unpack_from(">4sII", icc, entry)
         if start + size > len(icc):
             raise ProfileError("an entry of the ICC profile is cut short")
-        tags[name.decode("latin-1")] = icc[start : start + size]
+        tags[name.decode("latin-1")] = memoryview(icc)[start : start + size]
     return tags
 
 
-def _is_hdr(tags: dict[str, bytes]) -> bool:
+def _is_hdr(tags: Tags) -> bool:
     """A cicp entry names PQ (16) or HLG (18) as its transfer, ICC.1:2022 section 9.2.17."""
-    entry = tags.get("cicp", b"")
+    entry = tags.get("cicp", memoryview(b""))
     return len(entry) >= 12 and entry[9] in (16, 18)
 
 
-def _rgb_space(tags: dict[str, bytes]) -> str:
+def _rgb_space(tags: Tags) -> str:
     if any(name in tags for name in ("A2B0", "A2B1", "D2B0", "D2B1")):
         return "other_rgb"  # a table decides, whatever the matrix says
     try:
@@ -196,10 +204,10 @@ def _decode_srgb(encoded: Floats) -> Floats:
     return np.asarray(np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4))
 
 
-def _curve(entry: bytes) -> Floats:
+def _curve(entry: memoryview) -> Floats:
     """Linear values of the 256 levels by a curve entry (ICC.1:2010 sections 10.5 and 10.15)."""
     levels = np.arange(256) / 255
-    kind = entry[:4]
+    kind = bytes(entry[:4])
     if kind == b"curv" and len(entry) >= 12:
         (count,) = struct.unpack_from(">I", entry, 8)
         if len(entry) < 12 + 2 * count:
@@ -215,7 +223,7 @@ def _curve(entry: bytes) -> Floats:
     raise ProfileError("a curve of the ICC profile is of no known kind")
 
 
-def _parametric_curve(entry: bytes, x: Floats) -> Floats:
+def _parametric_curve(entry: memoryview, x: Floats) -> Floats:
     (kind,) = struct.unpack_from(">H", entry, 8)
     count = {0: 1, 1: 3, 2: 4, 3: 5, 4: 7}.get(kind)
     if count is None or len(entry) < 12 + 4 * count:
@@ -251,7 +259,7 @@ def _xyz(values: Floats) -> bytes:
     return b"XYZ \0\0\0\0" + struct.pack(">3i", *(round(float(v) * 65536) for v in values))
 
 
-def _read_xyz(entry: bytes) -> list[float]:
+def _read_xyz(entry: memoryview) -> list[float]:
     if len(entry) < 20:
         raise ProfileError("a colorant of the ICC profile is cut short")
     return [v / 65536 for v in struct.unpack_from(">3i", entry, 8)]

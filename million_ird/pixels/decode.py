@@ -8,7 +8,7 @@ import simplejpeg
 
 from million_ird.pixels.colour import ProfileError
 from million_ird.pixels.convert import convert_grey_to_srgb, convert_to_srgb
-from million_ird.pixels.jpeg_header import has_adobe_marker, missing_scans
+from million_ird.pixels.jpeg_header import has_adobe_marker, judge_scans
 from million_ird.pixels.model import DecodeSettings, Header, rejected
 from million_ird.pixels.png_header import only_pixel_chunks, pixel_stream_is_complete
 from million_ird.pixels.still import BrokenPictureError, open_still, open_still_16
@@ -44,9 +44,10 @@ def decode(data: bytes, header: Header, settings: DecodeSettings) -> Pixels | Re
 
 def _decode_jpeg(data: bytes, header: Header) -> Pixels | Rejection:
     """RGB, or for CMYK the inks (255 = full)."""
-    gaps = missing_scans(data) if header.progressive or _has_several_scans(data) else ""
-    if gaps:
-        return rejected("truncated", gaps)
+    if header.progressive or _has_several_scans(data):
+        unfit = judge_scans(data)
+        if unfit is not None:
+            return unfit
     try:
         pixels: Pixels = simplejpeg.decode_jpeg(data, "CMYK" if header.is_cmyk else "RGB", strict=True)
     except ValueError as error:

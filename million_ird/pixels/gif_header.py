@@ -11,6 +11,10 @@ from million_ird.records import Rejection
 _EXTENSION, _IMAGE, _TRAILER, _GRAPHIC_CONTROL = 0x21, 0x2C, 0x3B, 0xF9
 
 
+_MAX_BLOCKS = 2_000_000
+"""A sub-block holds at most 255 bytes, so that 500 MB of pixels need no more than this."""
+
+
 class _ShortGifError(ValueError):
     """The file ends before its trailer."""
 
@@ -53,14 +57,15 @@ def gif_size(data: bytes) -> tuple[int, int] | None:
 def _follow_blocks(data: bytes, position: int) -> tuple[int, bool, bool, tuple[int, int, int, int]]:
     """Number of frames; of the first: transparency, interlacing, and left, top, right, bottom."""
     frames, transparent, interlaced, extent = 0, False, False, (0, 0, 0, 0)
-    while True:
+    blocks = 0
+    while blocks < _MAX_BLOCKS:
         introducer = _byte(data, position)
         if introducer == _TRAILER:
             return frames, transparent, interlaced, extent
         if introducer == _EXTENSION:
             if _byte(data, position + 1) == _GRAPHIC_CONTROL and frames == 0:
                 transparent = bool(_byte(data, position + 3) & 1)
-            position = _skip_sub_blocks(data, position + 2)
+            position, skipped = _skip_sub_blocks(data, position + 2)
         elif introducer == _IMAGE:
             if position + 10 > len(data):
                 raise _ShortGifError
@@ -68,15 +73,20 @@ def _follow_blocks(data: bytes, position: int) -> tuple[int, bool, bool, tuple[i
             if frames == 0:
                 interlaced, extent = bool(flags & 0x40), (left, top, left + width, top + height)
             frames += 1
-            position = _skip_sub_blocks(data, position + 11 + _table_size(flags))
+            position, skipped = _skip_sub_blocks(data, position + 11 + _table_size(flags))
         else:
             raise ValueError(f"no block at byte {position}")
+        blocks += skipped
+    raise ValueError("more blocks than any encoder writes")
 
 
-def _skip_sub_blocks(data: bytes, position: int) -> int:
-    while size := _byte(data, position):
+def _skip_sub_blocks(data: bytes, position: int) -> tuple[int, int]:
+    """The position behind a chain of sub-blocks, and how many there were (with the empty last one)."""
+    count = 1
+    while (size := _byte(data, position)) and count < _MAX_BLOCKS:
         position += 1 + size
-    return position + 1
+        count += 1
+    return position + 1, count
 
 
 def _table_size(flags: int) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from million_ird.pixels.colour import UNTAGGED, Meaning, ProfileError, meaning_of_icc, named_meaning
-from million_ird.pixels.model import Header, rejected
+from million_ird.pixels.model import MAX_PARTS, Header, rejected
 from million_ird.pixels.tiff_fields import BrokenFieldsError, Exif, TiffFields, read_exif
 from million_ird.records import Rejection
 
@@ -19,6 +19,10 @@ _SOI, _EOI, _SOS, _DQT, _DNL = 0xD8, 0xD9, 0xDA, 0xDB, 0xDC
 _STANDALONE = frozenset((0x01, *range(0xD0, 0xD8)))
 _SUBSAMPLINGS = {(1, 1): "4:4:4", (2, 1): "4:2:2", (2, 2): "4:2:0", (1, 2): "4:4:0", (4, 1): "4:1:1", (1, 4): "4:4:1"}
 _MPF_NUMBER_OF_IMAGES = 0xB001
+_MAX_FILL_BYTES = 65_536
+_MAX_SCANS = 100
+"""Encoders write about ten. Each scan costs a pass over the whole picture, so a small file of thousands of empty ones
+would keep a decoder busy for hours."""
 _ZIGZAG = tuple(  # natural position of the k-th number of a table as stored, T.81 figure 5
     sorted(range(64), key=lambda n: (n // 8 + n % 8, n // 8 if (n // 8 + n % 8) % 2 else n % 8))
 )
@@ -106,13 +110,15 @@ def read_segments(data: bytes) -> Segments:
     """
     found = Segments()
     position = 2
-    while True:
+    for _ in range(MAX_PARTS):
         marker, start, end = _next_segment(data, position)
         if marker == _SOS:
             found.first_scan = position
             break
         _take(found, marker, data[start:end])
         position = end
+    else:
+        raise BrokenJpegError("damaged", "more segments than any encoder writes")
     if found.process < 0:
         raise BrokenJpegError("damaged", "a scan before any frame header")
     if found.extra_pictures and not found.has_gain_map:
@@ -120,8 +126,8 @@ def read_segments(data: bytes) -> Segments:
     return found
 
 
-def missing_scans(data: bytes) -> str:
-    """Say which part of the picture no scan of this JPEG brings, or "" if all of it comes.
+def judge_scans(data: bytes) -> Rejection | None:
+    """Reject a JPEG whose scans do not bring the whole picture, or which has far too many of them.
 
     A decoder shows what it has when the last scans of a progressive file are gone, without any warning.
     """
@@ -129,11 +135,11 @@ def missing_scans(data: bytes) -> str:
         segments = read_segments(data)
         bits = _bits_missing(data, segments)
     except BrokenJpegError as error:
-        return str(error)
+        return rejected(error.reason, str(error))
     for component, missing in zip(segments.components, bits, strict=True):
         if missing.max() > 0:
-            return f"scans of component {component.identifier} are missing"
-    return ""
+            return rejected("truncated", f"scans of component {component.identifier} are missing")
+    return None
 
 
 def has_adobe_marker(data: bytes) -> bool:
@@ -144,8 +150,7 @@ def has_adobe_marker(data: bytes) -> bool:
 def _next_segment(data: bytes, position: int) -> tuple[int, int, int]:
     """Marker, and start and end of the payload, of the segment at `position`."""
     begin = position
-    while data[position : position + 1] == b"\xff" and data[position + 1 : position + 2] == b"\xff":
-        position += 1  # fill bytes
+    position = _skip_fill_bytes(data, position)
     if position + 2 > len(data):
         raise BrokenJpegError("truncated", "the file ends between its segments")
     marker = data[position + 1]
@@ -162,6 +167,16 @@ def _next_segment(data: bytes, position: int) -> tuple[int, int, int]:
     if end > len(data):
         raise BrokenJpegError("truncated", "the file ends inside a segment")
     return marker, position + 4, end
+
+
+def _skip_fill_bytes(data: bytes, position: int) -> int:
+    """The position of the last of several FF, any number of which may precede a marker."""
+    begin = position
+    while data[position : position + 2] == b"\xff\xff":
+        position += 1
+        if position - begin > _MAX_FILL_BYTES:
+            raise BrokenJpegError("damaged", "more fill bytes than any encoder writes")
+    return position
 
 
 def _take(found: Segments, marker: int, payload: bytes) -> None:
@@ -293,18 +308,20 @@ def _bits_missing(data: bytes, segments: Segments) -> list[np.ndarray[tuple[int]
     after_ff = np.flatnonzero(codes[:-1] == 0xFF) + 1
     is_marker = (codes[after_ff] != 0) & (codes[after_ff] != 0xFF) & (codes[after_ff] >> 3 != 0xD0 >> 3)
     markers = after_ff[is_marker] - 1
-    position = segments.first_scan
+    position, scans, parts = segments.first_scan, 0, 0
     while codes[position + 1] != _EOI:
         marker, start, end = _next_segment(data, position)
+        parts += 1
         if marker == _SOS:
+            scans += 1
             _take_scan(data[start:end], segments.process == 2, numbers, bits)
             following = np.searchsorted(markers, end)
             if following == len(markers):
                 raise BrokenJpegError("truncated", "no end of image")
             end = int(markers[following])
-        position = end
-        while data[position : position + 2] == b"\xff\xff":
-            position += 1
+        if scans > _MAX_SCANS or parts > MAX_PARTS:
+            raise BrokenJpegError("too_many_scans", f"more than {_MAX_SCANS} scans, or many segments between them")
+        position = _skip_fill_bytes(data, end)
         if position + 1 >= len(data):
             raise BrokenJpegError("truncated", "no end of image")
     return bits

@@ -70,7 +70,7 @@ class DecodeSettings:
     """Which files are decoded, and how: the recipe's section `[decode]`."""
 
     max_pixels: int = 160_000_000
-    """Largest width × height, judged before decoding. The largest single-shot camera frame of today has 151 million
+    """Largest width × height, judged before decoding. The largest medium-format camera frame has 151 million
     pixels; a worker needs up to 9 bytes for each while a progressive 4:4:4 JPEG is decoded, so 1.5 GB."""
     max_nbytes: int = 268_435_456
     """Largest file in bytes, judged before anything else. 256 MiB holds any 8-bit camera frame but an uncompressed
@@ -95,6 +95,10 @@ class DecodeSettings:
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise UsageError(f"decode.{name} must be one of {', '.join(allowed)}, not {getattr(self, name)!r}")
+
+
+MAX_PARTS = 100_000
+"""No real file has more segments, chunks or boxes; following millions of tiny ones would only waste time."""
 
 
 def rejected(reason: str, detail: str = "", measured: float | None = None) -> Rejection:

@@ -19,7 +19,7 @@ from million_ird.pixels.colour import (
     meaning_of_primaries,
     named_meaning,
 )
-from million_ird.pixels.model import Header, rejected
+from million_ird.pixels.model import MAX_PARTS, Header, rejected
 from million_ird.pixels.tiff_fields import read_exif
 from million_ird.records import Rejection
 
@@ -121,7 +121,7 @@ def _first_header(data: bytes) -> Header | Rejection:
 def _walk(data: bytes) -> Iterator[tuple[bytes, int, int]]:
     """Name, start and end of the payload of every chunk up to IEND."""
     position = len(_SIGNATURE)
-    while True:
+    for _ in range(MAX_PARTS):
         if position + 12 > len(data):
             raise BrokenPngError("truncated", "the file ends before IEND")
         length, name = struct.unpack_from(">I4s", data, position)
@@ -132,23 +132,25 @@ def _walk(data: bytes) -> Iterator[tuple[bytes, int, int]]:
         if name == b"IEND":
             return
         position = end + 4
+    raise BrokenPngError("damaged", "more chunks than any encoder writes")
 
 
 def _checked_chunks(data: bytes) -> Chunks:
     """Every chunk (pixel data without its payload), with checksums and the order of IDAT verified."""
     chunks: Chunks = []
+    has_pixels = False
     for name, start, end in _walk(data):
         view = memoryview(data)[start - 4 : end]
         if zlib.crc32(view) != int.from_bytes(data[end : end + 4], "big"):
             raise BrokenPngError("damaged", f"a chunk {name!r} does not match its checksum")
-        if name == b"IDAT" and any(seen == b"IDAT" for seen, _ in chunks) and chunks[-1][0] != b"IDAT":
+        if name == b"IDAT" and has_pixels and chunks[-1][0] != b"IDAT":
             raise BrokenPngError("damaged", "the pixel data is interrupted by another chunk")
         if name == b"IHDR" and chunks:
             raise BrokenPngError("damaged", "two headers")
         if not (name == b"IDAT" and chunks and chunks[-1][0] == b"IDAT"):
             chunks.append((name, b"" if name in (b"IDAT", b"fdAT") else data[start:end]))
-    names = {name for name, _ in chunks}
-    if b"IDAT" not in names:
+        has_pixels = has_pixels or name == b"IDAT"
+    if not has_pixels:
         raise BrokenPngError("truncated", "no pixel data")
     return chunks
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 ORIENTATION = 274
 _EXIF_DIRECTORY, _INTEROP_DIRECTORY = 0x8769, 0xA005
 _COLOUR_SPACE, _INTEROP_INDEX = 0xA001, 1
-_FORMATS = {1: "B", 2: "c", 3: "H", 4: "I", 6: "b", 7: "c", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
-_MAX_DIRECTORIES = 10_000
+_FORMATS = {1: "B", 2: "s", 3: "H", 4: "I", 6: "b", 7: "s", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
+_MAX_DIRECTORIES, _MAX_FIELDS, _MAX_VALUES = 1000, 1000, 1_048_576
+"""Real files have a few pages, some fifty fields in each, and a value per strip or tile."""
 
 
 class BrokenFieldsError(ValueError):
@@ -18,11 +19,28 @@ class BrokenFieldsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of a directory: integers, or the raw bytes of text and undefined types; `start` is where they lie."""
+    """One field of a directory, read when asked: many hostile ones may point at the same megabytes."""
 
-    values: tuple[int, ...]
-    raw: bytes
+    data: bytes
+    form: str
+    """A `struct` format with byte order, count and type."""
     start: int
+    """Where the values lie in `data`."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of all values."""
+        return struct.calcsize(self.form)
+
+    @property
+    def raw(self) -> bytes:
+        """The bytes as they are."""
+        return self.data[self.start : self.start + self.size]
+
+    @property
+    def values(self) -> tuple[int, ...]:
+        """The integers; none for text and undefined types."""
+        return () if self.form.endswith("s") else struct.unpack_from(self.form, self.data, self.start)
 
 
 Directory = dict[int, Field]
@@ -63,6 +81,8 @@ class TiffFields:
         """
         count_format, entry_size, next_format = ("Q", 20, "Q") if self.big else ("H", 12, "I")
         (count,) = self._unpack(count_format, offset)
+        if count > _MAX_FIELDS:
+            raise BrokenFieldsError(f"a directory of {count} fields")
         first = offset + struct.calcsize(count_format)
         if first + count * entry_size > len(self.data):
             raise BrokenFieldsError("a directory reaches past the end")
@@ -93,15 +113,15 @@ class TiffFields:
 
     def _field(self, entry: int, kind: int) -> Field:
         (count,) = self._unpack("Q" if self.big else "I", entry + 4)
-        inline = entry + (12 if self.big else 8)
-        size = count * struct.calcsize("<" + _FORMATS[kind])
-        start = inline if size <= (8 if self.big else 4) else self._unpack("Q" if self.big else "I", inline)[0]
-        if start + size > len(self.data):
+        if count > len(self.data) or (_FORMATS[kind] != "s" and count > _MAX_VALUES):
             raise BrokenFieldsError("a field reaches past the end")
-        raw = self.data[start : start + size]
-        is_bytes = _FORMATS[kind] == "c"
-        values = () if is_bytes else struct.unpack(f"{self.endian}{count}{_FORMATS[kind]}", raw)
-        return Field(values=values, raw=raw, start=start)
+        form = f"{self.endian}{count}{_FORMATS[kind]}"
+        inline = entry + (12 if self.big else 8)
+        fits = struct.calcsize(form) <= (8 if self.big else 4)
+        start = inline if fits else self._unpack("Q" if self.big else "I", inline)[0]
+        if start + struct.calcsize(form) > len(self.data):
+            raise BrokenFieldsError("a field reaches past the end")
+        return Field(self.data, form, start)
 
     def _unpack(self, form: str, offset: int) -> tuple[int, ...]:
         try:

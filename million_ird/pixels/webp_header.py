@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 from million_ird.pixels.colour import UNTAGGED, Meaning, ProfileError, meaning_of_icc, named_meaning
-from million_ird.pixels.model import Header, rejected
+from million_ird.pixels.model import MAX_PARTS, Header, rejected
 from million_ird.pixels.tiff_fields import Exif, read_exif
 from million_ird.records import Rejection
 
@@ -19,8 +19,11 @@ def read_webp_header(data: bytes, with_profile: bool = True) -> tuple[Header, Me
     if len(data) < 30 or end > len(data):
         return rejected("truncated", "the file is shorter than its header says")
     found: dict[bytes, bytes] = {}
-    frames, position = 0, 12
+    frames, parts, position = 0, 0, 12
     while position + 8 <= end:
+        parts += 1
+        if parts > MAX_PARTS:
+            return rejected("damaged", "more chunks than any encoder writes")
         name, size = struct.unpack_from("<4sI", data, position)
         if position + 8 + size > end:
             return rejected("truncated", f"the file ends inside a chunk {name!r}")

@@ -12,7 +12,7 @@ import simplejpeg
 from PIL import Image
 
 from million_ird.pixels import Header
-from million_ird.pixels.jpeg_header import missing_scans, read_jpeg_header
+from million_ird.pixels.jpeg_header import judge_scans, read_jpeg_header
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -59,13 +59,13 @@ def test_photographs_of_the_wheels(
 
 def test_nothing_is_missing_of_whole_files(make_jpeg: Callable[..., bytes], photo: Pixels) -> None:
     for options in ({}, {"progressive": True}, {"progressive": True, "restart_marker_rows": 1}):
-        assert missing_scans(make_jpeg(photo, **options)) == ""
-    assert missing_scans(make_jpeg(photo[:, :, 0], progressive=True)) == ""
+        assert judge_scans(make_jpeg(photo, **options)) is None
+    assert judge_scans(make_jpeg(photo[:, :, 0], progressive=True)) is None
 
 
 def test_a_thumbnail_in_exif_is_not_taken_for_a_scan(make_jpeg: Callable[..., bytes], photo: Pixels) -> None:
     thumbnail = make_jpeg(photo[:16, :16])
     data = make_jpeg(photo, exif=b"Exif\0\0II*\0\x08\0\0\0\0\0\0\0\0\0" + thumbnail)
     assert _header(data).width == 90
-    assert missing_scans(data) == ""
-    assert missing_scans(make_jpeg(photo, comment=b"\xff\xda\xff\xd9")) == ""
+    assert judge_scans(data) is None
+    assert judge_scans(make_jpeg(photo, comment=b"\xff\xda\xff\xd9")) is None
