@@ -1,8 +1,8 @@
-"""From a response to a file: bounded memory, a byte cap, and the SHA-256 on the way.
+"""From a response to bytes that we hold: bounded memory, a byte cap, and the SHA-256 on the way.
 
-A body is held up to one megabyte and then written as it comes, so that most photographs cost one write and none costs
-more memory than that. We ask for no compression (`Accept-Encoding: identity`; images are compressed already). A
-server that packs all the same is unpacked with the same cap, so a bomb ends as `too_large`.
+A body of up to one megabyte stays in memory, so that most photographs that a screen rejects never touch the disk; a
+larger one is written to the spool as it comes. We ask for no compression (`Accept-Encoding: identity`; images are
+compressed already). A server that packs all the same is unpacked under the same cap: a bomb ends as `too_large`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import hashlib
 import os
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from aiohttp import ClientResponse
@@ -23,16 +22,45 @@ _HELD_NBYTES = 1024 * 1024
 _UNPACK_STEP_NBYTES = 256 * 1024
 
 
-@dataclass(frozen=True, slots=True)
 class Body:
-    """A stored body: how many bytes, and their SHA-256 in hex."""
+    """A fetched body: in memory while it is small, else in a file of the spool. `nbytes`, and `sha256` in hex."""
 
-    nbytes: int
-    sha256: str
+    __slots__ = ("_data", "_path", "nbytes", "sha256")
+
+    def __init__(self, path: Path, data: bytes | None, nbytes: int, sha256: str) -> None:
+        self._path = path
+        self._data = data
+        self.nbytes = nbytes
+        self.sha256 = sha256
+
+    def read(self) -> bytes:
+        """All bytes."""
+        return self._path.read_bytes() if self._data is None else self._data
+
+    def path(self) -> Path:
+        """The body as a file; from the first call on it lies there and no longer in memory.
+
+        Raises:
+            StoreError: the disk does not take it.
+        """
+        if self._data is not None:
+            file = _create(self._path)
+            try:
+                _write(file, self._data, self._path)
+            finally:
+                os.close(file)
+            self._data = None
+        return self._path
+
+    def discard(self) -> None:
+        """Free its memory or its file; the body is gone."""
+        if self._data is None:
+            self._path.unlink(missing_ok=True)
+        self._data = b""
 
 
 async def store_body(response: ClientResponse, path: Path, max_nbytes: int) -> Body:
-    """Write the body of `response` to `path`. If it fails no file is left.
+    """Take the body of `response`, to `path` if it is large. If it fails no file is left.
 
     Raises:
         FetchError: `too_large`, `empty_body`, `short_body`, `unsupported_encoding` or `bad_encoding`.
@@ -68,7 +96,7 @@ async def read_body(response: ClientResponse, max_nbytes: int) -> bytes:
 
 
 class _Writer:
-    """Gathers pieces, hashes them, and writes them in large steps."""
+    """Gathers pieces, hashes them, and writes them in large steps once they are too many to hold."""
 
     def __init__(self, path: Path, max_nbytes: int) -> None:
         self._nbytes = 0
@@ -87,17 +115,20 @@ class _Writer:
         self._sha256.update(piece)
         self._pieces.append(piece)
         self._held += len(piece)
-        if self._held >= _HELD_NBYTES:
+        if self._held > _HELD_NBYTES:
             self._flush()
 
     def finish(self) -> Body:
-        """Write what is left. Raises FetchError `empty_body`, StoreError."""
+        """The whole body. Raises FetchError `empty_body`, StoreError."""
         if self._nbytes == 0:
             raise FetchError(Reason.EMPTY_BODY, "no byte", measured=0)
+        sha256 = self._sha256.hexdigest()
+        if self._file < 0:
+            return Body(self._path, b"".join(self._pieces), self._nbytes, sha256)
         self._flush()
         os.close(self._file)
         self._file = -1
-        return Body(self._nbytes, self._sha256.hexdigest())
+        return Body(self._path, None, self._nbytes, sha256)
 
     def discard(self) -> None:
         """Leave nothing behind."""
@@ -107,16 +138,27 @@ class _Writer:
             self._path.unlink(missing_ok=True)
 
     def _flush(self) -> None:
-        data = memoryview(b"".join(self._pieces))
+        if self._file < 0:
+            self._file = _create(self._path)
+        _write(self._file, b"".join(self._pieces), self._path)
         self._pieces.clear()
         self._held = 0
-        try:
-            if self._file < 0:
-                self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-            while data:
-                data = data[os.write(self._file, data) :]
-        except OSError as error:
-            raise StoreError(f"cannot write a fetched image to {self._path.parent}: {error.strerror}") from error
+
+
+def _create(path: Path) -> int:
+    try:
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise StoreError(f"cannot keep a fetched image in {path.parent}: {error.strerror}") from error
+
+
+def _write(file: int, data: bytes, path: Path) -> None:
+    rest = memoryview(data)
+    try:
+        while rest:
+            rest = rest[os.write(file, rest) :]
+    except OSError as error:
+        raise StoreError(f"cannot keep a fetched image in {path.parent}: {error.strerror}") from error
 
 
 def _unpacker_for(response: ClientResponse) -> _Unpacker | None:

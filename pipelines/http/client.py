@@ -45,11 +45,9 @@ class _Redirect:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A body on the local disk, and how it got there. Times are for the log, never for a row."""
+    """A body, and how it got here. Times and attempts are for the log, never for a row."""
 
-    path: Path
-    nbytes: int
-    sha256: str
+    body: Body
     final_url: str
     status: int
     content_type: str
@@ -58,11 +56,25 @@ class Fetched:
     attempts: int
     seconds: float
 
+    @property
+    def path(self) -> Path:
+        """The body as a file of the spool (see `Body.path`; `body.read()` is cheaper for bytes)."""
+        return self.body.path()
+
+    @property
+    def nbytes(self) -> int:
+        """The body's size."""
+        return self.body.nbytes
+
+    @property
+    def sha256(self) -> str:
+        """The body's SHA-256 in hex."""
+        return self.body.sha256
+
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
     body: Body
-    path: Path
     final_url: str
     status: int
     content_type: str
@@ -79,7 +91,7 @@ class Client:
         settings: the recipe's [fetch].
         hosts: the build's ledger, or None if no host is shared with another unit.
         shared_hosts: the hosts (as in the column `host`) that stand in that ledger; others live in one of this client.
-        spool: an existing folder for bodies. They belong to the caller, who removes them.
+        spool: an existing folder for large bodies, this client's alone. They belong to the caller, who discards them.
         lookup: resolves names, for tests; by default the system does.
     """
 
@@ -145,7 +157,7 @@ class Client:
         await self._closing.aclose()
 
     async def fetch(self, url: str, expected_sha256: str = "") -> Fetched | Rejection:
-        """Bring one URL's body to the spool.
+        """Bring one URL's body here.
 
         Args:
             url: as the manifest has it.
@@ -167,12 +179,10 @@ class Client:
         except FetchError as error:
             return error.rejection()
         if expected_sha256 and stored.body.sha256 != expected_sha256.lower():
-            stored.path.unlink()
+            stored.body.discard()
             return FetchError(Reason.SHA256_MISMATCH, f"got {stored.body.sha256}").rejection()
         return Fetched(
-            path=stored.path,
-            nbytes=stored.body.nbytes,
-            sha256=stored.body.sha256,
+            body=stored.body,
             final_url=stored.final_url,
             status=stored.status,
             content_type=stored.content_type,
@@ -248,7 +258,6 @@ class Client:
         path = self._spool / f"{next(self._serial):08d}"
         return _Stored(
             body=await store_body(response, path, self._settings.max_nbytes),
-            path=path,
             final_url=str(response.url),
             status=response.status,
             content_type=response.headers.get("Content-Type", ""),
@@ -310,11 +319,11 @@ def request_url(text: str) -> URL:
         FetchError: `invalid_url` or `forbidden_scheme`.
     """
     try:
-        scheme = urlsplit(text.strip()).scheme.lower()
-        if scheme and scheme not in ("http", "https"):
-            raise FetchError(Reason.FORBIDDEN_SCHEME, f"{scheme}: is neither http nor https")
         parts = urlsplit(normalise_url(text))
     except ValueError as error:
+        scheme = text.strip().partition(":")[0].lower()
+        if scheme.isidentifier() and scheme not in ("http", "https"):
+            raise FetchError(Reason.FORBIDDEN_SCHEME, f"{scheme}: is neither http nor https") from error
         raise FetchError(Reason.INVALID_URL, str(error)) from error
     if not _HOST.fullmatch(parts.netloc):
         raise FetchError(Reason.INVALID_URL, f"{parts.netloc!r} is no host")
@@ -327,6 +336,8 @@ _HOST = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:\d{1,5})?"
 
 def _without_dots(path: str) -> str:
     """RFC 3986, 5.2.4, for a path that begins with a slash."""
+    if "/." not in path:
+        return path
     kept: list[str] = []
     segments = path.split("/")[1:]
     for segment in segments:

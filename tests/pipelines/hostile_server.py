@@ -1,6 +1,6 @@
 """A web server on 127.0.0.1 that does what it is told, good or bad; and what the tests saw it do.
 
-    with serve(folder) as server:                 # plain files, connections kept alive, robots.txt if the folder has one
+    with serve(folder) as server:                 # plain files, connections kept alive
         fetch(server.url + "/picture.jpg")
 
     with serve(answers) as server: ...            # `answers(request)` writes whatever it likes, see `Request`
@@ -17,14 +17,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 
-class Closing(Exception):
+class ClosingError(Exception):
     """The server is closing: a sleeping handler gives up."""
 
 
@@ -40,7 +40,7 @@ class Request(BaseHTTPRequestHandler):
         record.begin(self)
         try:
             self.server.handler(self)
-        except (Closing, ConnectionError, ssl.SSLError):
+        except (ClosingError, ConnectionError, ssl.SSLError):
             self.close_connection = True
         finally:
             record.end()
@@ -70,9 +70,9 @@ class Request(BaseHTTPRequestHandler):
         self.connection.close()
 
     def sleep(self, seconds: float) -> None:
-        """Wait. Raises Closing if the server closes meanwhile."""
+        """Wait. Raises ClosingError if the server closes meanwhile."""
         if self.server.closing.wait(seconds):
-            raise Closing
+            raise ClosingError
 
     def log_message(self, format: str, *args: object) -> None:
         """Silence."""
@@ -139,10 +139,8 @@ class _Server(ThreadingHTTPServer):
         """End every open connection, so that threads that wait for another request on one come to their end."""
         self.closing.set()
         for connection in list(self._open):
-            try:
+            with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
 
 
 @dataclass
