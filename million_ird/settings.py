@@ -65,7 +65,8 @@ def to_dict(settings: Any) -> dict[str, Any]:
 
     Tuples become lists and infinities the texts "inf" and "-inf", so that the result is JSON as well as TOML.
     """
-    return {f.name: _plain_value(getattr(settings, f.name)) for f in dataclasses.fields(settings)}
+    hints = field_types(typing.cast(type, type(settings)))
+    return {name: _plain_value(getattr(settings, name), hint) for name, hint in hints.items()}
 
 
 def canonical_json(values: Any) -> bytes:
@@ -321,13 +322,20 @@ def _only_table(target: Any, path: str, text: str) -> dict[str, Any]:
     return target
 
 
-def _plain_value(value: Any) -> Any:
+def _plain_value(value: Any, hint: Any) -> Any:
+    """`value` of a field of type `hint`; a whole number where a float is meant becomes one, so that one setting has
+    one spelling."""
+    arguments = typing.get_args(hint)
     if dataclasses.is_dataclass(value):
         return to_dict(value)
     if isinstance(value, Mapping):
-        return {str(key): _plain_value(inner) for key, inner in value.items()}
+        return {str(key): _plain_value(inner, arguments[-1]) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain_value(inner) for inner in value]
+        hints = arguments if len(arguments) == len(value) and ... not in arguments else arguments[:1] * len(value)
+        return [_plain_value(inner, inner_hint) for inner, inner_hint in zip(value, hints, strict=True)]
+    is_float = hint is float or (float in arguments and int not in arguments)
+    if is_float and type(value) is int:
+        return float(value)
     return str(value) if isinstance(value, float) and math.isinf(value) else value
 
 

@@ -120,6 +120,13 @@ def test_any_scalar_survives_toml(text: str, number: float, whole: int, key: str
     assert tomllib.loads(settings.to_toml(values)) == values
 
 
+def test_one_setting_has_one_spelling() -> None:
+    plain = settings.to_dict(Recipe(screens={"niqe": Interval(1, math.inf)}, patches=Patches(max_flat_fraction=1)))
+    assert repr(plain["screens"]) == "{'niqe': {'low': 1.0, 'high': 'inf'}}"
+    assert repr(plain["patches"]["max_flat_fraction"]) == "1.0"
+    assert settings.to_dict(settings.from_dict(Recipe, plain)) == plain
+
+
 def test_none_is_left_out_of_toml() -> None:
     assert settings.to_toml({"a": None, "b": 1, "t": {"low": None}}) == "b = 1\n\n[t]\n"
 

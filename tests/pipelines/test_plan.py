@@ -106,11 +106,11 @@ def test_bytes_depend_neither_on_threads_nor_on_memory_nor_on_the_run(
     numbers = random.Random(5).choices(range(40_000), k=60_000)
     manifest = write_list(tmp_path / "list.txt", [f"http://host{n % 300}.example/{n}.jpg" for n in numbers])
     connect = duckdb.connect
-    results = []
+    results: list[dict[str, bytes]] = []
     for threads, memory in ((1, 1.0), (4, 1.0), (3, 0.06), (2, 1.0)):
 
-        def with_threads(*args: Any, threads: int = threads, **options: Any) -> Any:
-            return connect(*args, config={"threads": threads}, **options)
+        def with_threads(path: str, threads: int = threads) -> Any:
+            return connect(path, config={"threads": threads})
 
         monkeypatch.setattr(duckdb, "connect", with_threads)
         name = f"plan{len(results)}"
