@@ -19,6 +19,7 @@ from million_ird.pixels.model import Header
 if TYPE_CHECKING:
     from PIL import ImageFile
 
+_STRIP_PIXELS = 1_000_000
 _PILLOW = threading.Lock()
 """Pillow's leniency and Python's warning filters are global; whoever changes them holds this."""
 
@@ -45,14 +46,12 @@ def open_still(data: bytes, header: Header) -> npt.NDArray[np.uint8]:
             picture = _open(data, header.format)
             _check_coverage(picture, header)
             picture.load()
-            mode = _target_mode(picture.mode, header)
-            pixels = np.array(picture if picture.mode == mode else picture.convert(mode))
+            return _to_array(picture, _target_mode(picture.mode, header))
         except BrokenPictureError:
             raise
         except _damage() as error:
             reason = "truncated" if "truncated" in str(error).lower() else "damaged"
             raise BrokenPictureError(reason, _first_line(error)) from None
-    return pixels[:, :, None] if pixels.ndim == 2 else pixels
 
 
 def open_still_16(data: bytes) -> npt.NDArray[np.uint16]:
@@ -132,6 +131,18 @@ def _target_mode(mode: str, header: Header) -> str:
     if mode == "RGBX":
         return "RGB"
     raise BrokenPictureError("damaged", f"unexpected pixels of mode {mode}")
+
+
+def _to_array(picture: ImageFile.ImageFile, mode: str) -> npt.NDArray[np.uint8]:
+    """The pixels in `mode`, strip by strip: converted and copied whole, a large picture would need twice the memory."""
+    width, height = picture.size
+    out = np.empty((height, width, len(mode)), np.uint8)
+    rows = max(1, _STRIP_PIXELS // width)
+    for top in range(0, height, rows):
+        strip = picture.crop((0, top, width, min(height, top + rows)))
+        pixels = np.asarray(strip if strip.mode == mode else strip.convert(mode))
+        out[top : top + rows] = pixels[:, :, None] if pixels.ndim == 2 else pixels
+    return out
 
 
 def _first_line(error: Exception) -> str:
