@@ -17,6 +17,8 @@ def equal_neighbours(photo: Photo) -> float:
     """
     equal = count = 0
     for window in photo.windows:
+        if min(window.shape) < 2:
+            continue
         here = np.ascontiguousarray(window[:-1, :-1])
         differs = cv2.bitwise_or(cv2.absdiff(here, window[:-1, 1:]), cv2.absdiff(here, window[1:, :-1]))
         equal += here.size - cv2.countNonZero(differs)

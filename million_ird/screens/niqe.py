@@ -68,7 +68,7 @@ class NiqeModel:
             with np.load(path, allow_pickle=False) as archive:
                 mean, covariance = np.asarray(archive["mean"], float), np.asarray(archive["covariance"], float)
                 about = str(archive["about"])
-        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
             raise UsageError(
                 f"{path} cannot be read as a NIQE model ({error}); `million-ird fit-niqe` makes one"
             ) from None

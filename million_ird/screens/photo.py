@@ -90,13 +90,13 @@ class Photo:
 
 
 def spread_windows(image: NDArray[np.uint8], side: int, per_axis: int) -> Iterator[NDArray[np.uint8]]:
-    """Views that stand for `image` (H, W): itself while it has no more pixels than all windows together, else windows
+    """Views of `image` (H, W[, C]): the whole while it has no more pixels than all windows together, else windows
     `side` square, at most `per_axis` along each axis, never overlapping, row by row.
 
     The positions depend on the image's size alone. Each axis is divided into as many equal stretches as windows fit
     (at least one), and each window lies in the middle of its stretch, moved back to the block grid.
     """
-    if image.size <= (side * per_axis) ** 2:
+    if image.shape[0] * image.shape[1] <= (side * per_axis) ** 2:
         yield image
         return
     rows, columns = (_starts(length, side, per_axis) for length in image.shape[:2])
