@@ -36,7 +36,7 @@ class RayExecutor:
         self.workers = settings.workers or max(1, cores)
 
     def _connect(self) -> None:
-        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "warning"}
+        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
         try:
             if os.environ.get("RAY_ADDRESS"):
                 self._ray.init(**quiet)
