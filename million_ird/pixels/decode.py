@@ -11,8 +11,9 @@ from million_ird.pixels.convert import convert_grey_to_srgb, convert_to_srgb
 from million_ird.pixels.jpeg_header import has_adobe_marker, judge_scans
 from million_ird.pixels.model import DecodeSettings, Header, rejected
 from million_ird.pixels.png_header import only_pixel_chunks, pixel_stream_is_complete
-from million_ird.pixels.still import BrokenPictureError, open_still, open_still_16
+from million_ird.pixels.still import BrokenPictureError, open_still, open_still_16, open_webp
 from million_ird.pixels.tiff_header import without_orientation
+from million_ird.pixels.webp_header import is_animation
 from million_ird.records import Rejection
 
 Pixels = npt.NDArray[np.uint8]
@@ -79,7 +80,12 @@ def _decode_still(data: bytes, header: Header) -> Pixels | Rejection:
     elif header.format == "tiff":
         data = without_orientation(data)
     try:
-        stored = _decode_16(data, header) if header.bit_depth == 16 else open_still(data, header)
+        if header.bit_depth == 16:
+            stored = _decode_16(data, header)
+        elif header.format == "webp" and not is_animation(data):
+            stored = open_webp(data, header)
+        else:
+            stored = open_still(data, header)
     except BrokenPictureError as error:
         return rejected(error.reason, str(error))
     if header.format == "png" and _may_lack_rows(stored, header) and not pixel_stream_is_complete(data, header):

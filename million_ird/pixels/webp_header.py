@@ -9,7 +9,7 @@ from million_ird.pixels.model import MAX_PARTS, Header, rejected
 from million_ird.pixels.tiff_fields import Exif, read_exif
 from million_ird.records import Rejection
 
-_ALPHA_FLAG = 0x10
+_ANIMATION_FLAG, _ALPHA_FLAG = 0x02, 0x10
 _KEPT = (b"ICCP", b"EXIF", b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM")
 
 
@@ -56,12 +56,25 @@ def read_webp_header(data: bytes, with_profile: bool = True) -> tuple[Header, Me
     return header, meaning
 
 
+def is_animation(data: bytes) -> bool:
+    """Whether the file is built as an animation, be it of a single frame (which may leave its canvas open)."""
+    return data[12:16] == b"VP8X" and bool(data[20] & _ANIMATION_FLAG)
+
+
 def _size_and_alpha(found: dict[bytes, bytes]) -> tuple[int, int, bool] | None:
-    """From the extended header if there is one, else from the picture's own; None if neither can be read."""
-    extended, lossy, lossless = (found.get(name, b"") for name in (b"VP8X", b"VP8 ", b"VP8L"))
-    if len(extended) >= 10:
-        width, height = (1 + int.from_bytes(extended[start : start + 3], "little") for start in (4, 7))
-        return width, height, bool(extended[0] & _ALPHA_FLAG) or b"ALPH" in found
+    """Width, height and whether there can be alpha; None if there is no picture, or canvas and picture disagree."""
+    extended, coded = found.get(b"VP8X", b""), _coded_size_and_alpha(found)
+    if len(extended) < 10:
+        return coded
+    width, height = (1 + int.from_bytes(extended[start : start + 3], "little") for start in (4, 7))
+    is_animated = bool(extended[0] & _ANIMATION_FLAG)
+    if not is_animated and (coded is None or coded[:2] != (width, height)):
+        return None  # the limit on pixels must hold for what is decoded
+    return width, height, bool(extended[0] & _ALPHA_FLAG) or b"ALPH" in found
+
+
+def _coded_size_and_alpha(found: dict[bytes, bytes]) -> tuple[int, int, bool] | None:
+    lossy, lossless = found.get(b"VP8 ", b""), found.get(b"VP8L", b"")
     if len(lossy) >= 10 and lossy[3:6] == b"\x9d\x01\x2a":
         width, height = struct.unpack_from("<HH", lossy, 6)
         return width & 0x3FFF, height & 0x3FFF, False

@@ -79,6 +79,27 @@ def test_lossy_webp_equals_pillow(save: Save, photo: Pixels, kept: Kept) -> None
     assert np.array_equal(kept(data)[1], _by_pillow(data))
 
 
+def test_webp_of_one_animation_frame(save: Save, photo: Pixels, kept: Kept) -> None:
+    """Built as an animation, but a still picture; and the first frame of one with several, if those are allowed."""
+    frames = [Image.fromarray(np.roll(photo, 9, axis=0))]
+    data = save("WEBP", photo, save_all=True, append_images=frames, lossless=True, duration=50)
+    assert np.array_equal(kept(data, max_frames=2)[1], photo)
+    second = data.rindex(b"ANMF")
+    single = data[:4] + struct.pack("<I", second - 8) + data[8:second]
+    header, pixels = kept(single)
+    assert header.frames == 1
+    assert np.array_equal(pixels, photo)
+
+
+def test_webp_with_an_alpha_flag_but_no_alpha(save: Save, photo: Pixels, kept: Kept) -> None:
+    data = bytearray(save("WEBP", photo, lossless=True, exif=b"Exif\0\0II*\0\x08\0\0\0\0\0\0\0\0\0"))
+    assert data[12:16] == b"VP8X"
+    data[20] |= 0x10
+    header, pixels = kept(bytes(data))
+    assert header.has_alpha
+    assert np.array_equal(pixels, photo)
+
+
 def test_avif(save: Save, photo: Pixels, kept: Kept) -> None:
     data = save("AVIF", photo, quality=90, subsampling="4:4:4")
     header, pixels = kept(data)

@@ -47,6 +47,14 @@ def test_webp_of_countless_chunks(save: Save, photo: Pixels, reason: Reason) -> 
     assert reason(webp[:4] + struct.pack("<I", len(webp) - 8) + webp[8:]) == "damaged"
 
 
+def test_webp_whose_canvas_hides_a_larger_picture(save: Save, photo: Pixels, reason: Reason) -> None:
+    """The limit on pixels is judged by the canvas, so the picture must not be larger."""
+    webp = bytearray(save("WEBP", photo, exif=b"Exif\0\0II*\0\x08\0\0\0\0\0\0\0\0\0"))
+    assert webp[12:16] == b"VP8X" and reason(bytes(webp)) == "kept"
+    webp[24:30] = bytes(6)  # 1x1
+    assert reason(bytes(webp), max_pixels=100) == "damaged"
+
+
 def test_gif_of_countless_blocks(save: Save, photo: Pixels, reason: Reason) -> None:
     gif = save("GIF", photo)
     assert reason(gif[:-1] + b"\x21\xfe\0" * 1000 + b"\x3b") == "paletted"
