@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 from yarl import URL
@@ -32,6 +32,7 @@ from pipelines.http.shared_hosts import Hosts, LocalHosts
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _DRAINED_NBYTES = 16 * 1024
 """A body that nobody wants is read up to this size, to keep the connection; a larger one costs the connection."""
+_ASCII = "".join(map(chr, range(128)))
 _ROBOTS_POLL_S = 0.1
 """How often to look whether another worker has read a robots.txt."""
 
@@ -335,17 +336,18 @@ _HOST = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:\d{1,5})?"
 
 
 def _without_dots(path: str) -> str:
-    """RFC 3986, 5.2.4, for a path that begins with a slash."""
-    if "/." not in path:
+    """RFC 3986, 5.2.4, for a path that begins with a slash; `%2e` is a dot too, as servers and browsers see it."""
+    if "/." not in path and "/%2" not in path:
         return path
     kept: list[str] = []
     segments = path.split("/")[1:]
-    for segment in segments:
-        if segment == "..":
+    plain = [segment.replace("%2e", ".").replace("%2E", ".") for segment in segments]
+    for segment, shown in zip(segments, plain, strict=True):
+        if shown == "..":
             del kept[-1:]
-        elif segment != ".":
+        elif shown != ".":
             kept.append(segment)
-    if segments[-1] in (".", ".."):
+    if plain[-1] in (".", ".."):
         kept.append("")
     return "/" + "/".join(kept)
 
@@ -354,8 +356,9 @@ def _redirect_target(response: ClientResponse) -> str:
     location = response.headers.get("Location", "").strip()
     if not location:
         raise FetchError(Reason.BAD_REDIRECT, f"{response.status} without Location", measured=response.status)
+    sent = location.encode("utf-8", "surrogateescape")  # the very bytes, whatever encoding they were meant in
     try:
-        return urljoin(str(response.url), location)
+        return urljoin(str(response.url), quote(sent, safe=_ASCII))
     except ValueError as error:
         raise FetchError(Reason.BAD_REDIRECT, f"to {location}: {error}") from error
 
