@@ -13,7 +13,6 @@ import argparse
 import hashlib
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -205,21 +204,21 @@ def duplicate_rows(rows: list[Row]) -> list[Row]:
                     "keeper_thumbnail": keeper["thumbnail"],
                 }
             )
-    for row in [row for row in kept if row["key"] not in gone][:4]:
-        found.append(
-            {
-                "key": row["key"],
-                "cluster": row["key"],
-                "keeper": "",
-                "kind": "benchmark",
-                "distance": 12.0,
-                "agreement": 0.991,
-                "transform": "identity",
-                "benchmark": "Kodak24/kodim07.png",
-                "thumbnail": row["thumbnail"],
-                "benchmark_thumbnail": row["thumbnail"],
-            }
-        )
+    found += [
+        {
+            "key": row["key"],
+            "cluster": row["key"],
+            "keeper": "",
+            "kind": "benchmark",
+            "distance": 12.0,
+            "agreement": 0.991,
+            "transform": "identity",
+            "benchmark": "Kodak24/kodim07.png",
+            "thumbnail": row["thumbnail"],
+            "benchmark_thumbnail": row["thumbnail"],
+        }
+        for row in [row for row in kept if row["key"] not in gone][:4]
+    ]
     return found
 
 

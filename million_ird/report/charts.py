@@ -95,7 +95,8 @@ def _description(distribution: Distribution) -> str:
 
 def _outside(distribution: Distribution, scale: _Scale) -> Markup:
     """A tint over what the thresholds reject."""
-    screen, spans = distribution.screen, []
+    screen = distribution.screen
+    spans: list[tuple[float, float]] = []
     if screen.low is not None:
         spans.append((_LEFT, scale(screen.low)))
     if screen.high is not None:
@@ -198,11 +199,10 @@ def _apart(widths: list[float], wanted: list[float]) -> list[float]:
     """Centres of one or two labels, as near to where they are wanted as the chart and each other allow."""
     places = [min(max(x, width / 2), WIDTH - width / 2) for x, width in zip(wanted, widths, strict=True)]
     if len(places) == 2:
-        gap = (widths[0] + widths[1]) / 2 + 10
-        middle = min(max((places[0] + places[1]) / 2, widths[0] + 5), WIDTH - widths[1] - 5)
-        if places[1] - places[0] < gap:
-            shift = gap * widths[0] / (widths[0] + widths[1])
-            places = [middle - shift, middle + gap - shift]
+        half = max(0.0, (widths[0] + widths[1]) / 2 + 10 - (places[1] - places[0])) / 2
+        left, right = places[0] - half, places[1] + half
+        shift = max(0.0, widths[0] / 2 - left) - max(0.0, right - (WIDTH - widths[1] / 2))
+        places = [left + shift, right + shift]
     return places
 
 

@@ -101,7 +101,7 @@ def _axis(screen: ReportScreen, bins: Bins, whole: bool) -> tuple[Floats, bool]:
     if small > 0 and large / small > _LOG_FROM and all(bound > 0 for bound in bounds):
         low = low if low > 0 else small / 4
         low, high = min([low, *bounds]), max([high, *bounds])
-        return np.geomspace(low, np.nextafter(high, np.inf), _BARS + 1), True
+        return np.asarray(np.geomspace(low, float(np.nextafter(high, np.inf)), _BARS + 1), np.float64), True
     low, high = min([low, *bounds]), max([high, *bounds])
     if high - low <= 1e-9 * max(abs(low), abs(high)):
         low, high = low - max(0.5, abs(low) / 20), high + max(0.5, abs(high) / 20)
@@ -109,7 +109,7 @@ def _axis(screen: ReportScreen, bins: Bins, whole: bool) -> tuple[Floats, bool]:
     step = max(step, 1.0) if whole else step
     first = math.floor(low / step + 1e-9)
     last = math.floor(high / step) + 1 if whole else math.ceil(high / step - 1e-9)
-    return np.arange(first, max(last, first + 1) + 1) * step, False
+    return np.asarray(np.arange(first, max(last, first + 1) + 1) * step, np.float64), False
 
 
 def _bars(bins: Bins, weights: npt.NDArray[np.int64], edges: Floats, whole: bool) -> Floats:

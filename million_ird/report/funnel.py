@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from million_ird.errors import DatasetError
 from million_ird.report.collect import Collected
 from million_ird.report.collect.duplicates import KINDS
 from million_ird.report.tally import Tally
+
+REPEATS = {
+    "benchmark": "benchmark_picture",
+    "bytes": "same_bytes",
+    "pixels": "same_pixels",
+    "near": "near_duplicate",
+    "crop": "crop_of_another",
+}
+"""Reasons of the step `deduplicate`, by the kind of match."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +41,7 @@ class Stage:
 def funnel(collected: Collected, manifest_rows: int | None = None) -> tuple[Stage, ...]:
     """The stages in their order. Counts and drops are counted apart from each other, so that `balance` can fail."""
     sources, images, patches = collected.sources, collected.images, collected.patches
-    stages, kinds = images.stages, (*KINDS, "unknown_kind")
+    stages, kinds = images.stages, (*(REPEATS[kind] for kind in KINDS), "unknown_kind")
     planned = manifest_rows if manifest_rows is not None else sources.rows + stages["planned"]
     repeated = _sorted([(kind, number) for kind, number in zip(kinds, images.kinds, strict=True) if number])
     uncut = stages["unique"] - patches.images
@@ -58,13 +68,13 @@ def balance(stages: tuple[Stage, ...]) -> None:
     Raises:
         DatasetError: the first step that does not balance, with its three numbers.
     """
-    for before, after in zip(stages, stages[1:], strict=False):
-        if before.unit == after.unit or before.unit == "rows":
-            if before.count != after.count + before.dropped:
-                raise DatasetError(
-                    f"the rows do not balance between '{before.name}' and '{after.name}': {before.count:,} came in, "
-                    f"{after.count:,} went on and {before.dropped:,} were rejected; run `million-ird verify`"
-                )
+    for before, after in pairwise(stages):
+        comparable = before.unit == after.unit or before.unit == "rows"
+        if comparable and before.count != after.count + before.dropped:
+            raise DatasetError(
+                f"the rows do not balance between '{before.name}' and '{after.name}': {before.count:,} came in, "
+                f"{after.count:,} went on and {before.dropped:,} were rejected; run `million-ird verify`"
+            )
         if after.count < 0 or any(number < 0 for _, number in after.drops):
             raise DatasetError(f"the count of '{after.name}' is negative")
 

@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 _PARTS = 128
+_LIMIT = 1e100
+"""No screen measures such a number; beyond it, or below its inverse, differences and ratios of doubles overflow."""
 _SHIFT = 1100  # moves every exponent of a double (-1073..1024) above zero
 
 Floats = npt.NDArray[np.float64]
@@ -37,7 +39,7 @@ class Histogram:
     def __init__(self, classes: int) -> None:
         self.classes = classes
         self.missing = 0
-        """Values that were null or not finite."""
+        """Values that were null, not finite, or beyond 1e100."""
         self.whole = True
         """Whether every value was a whole number."""
         self.least = np.inf
@@ -46,9 +48,10 @@ class Histogram:
 
     def add(self, values: Floats, classes: npt.NDArray[np.integer]) -> None:
         """Count `values` (n,), NaN = missing, each in its class (n,) of 0 ≤ class < `classes`."""
-        finite = np.isfinite(values)
+        finite = np.abs(values) < _LIMIT
         self.missing += int(values.size - np.count_nonzero(finite))
         values, classes = values[finite], classes[finite]
+        values = np.where(np.abs(values) < 1 / _LIMIT, 0.0, values)
         if not values.size:
             return
         self.least = min(self.least, float(values.min()))

@@ -22,7 +22,7 @@ from million_ird.report.words import count, megapixels, size
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 """Content security policy: even a hole in the escaping could neither run a script nor load anything."""
-_BAND = 14  # pictures under the title
+_BAND = 24  # pictures under the title; two rows of them are shown
 
 
 def page(

@@ -11,10 +11,13 @@ from million_ird.report.words import middle
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A heading, and whether what stands under it are numbers."""
+    """A heading, and what stands under it."""
 
     title: str
     number: bool = False
+    """Numbers: aligned to the right, never broken."""
+    own: bool = False
+    """Words of ours, short and never broken; anything else may be a name from outside of any length."""
 
 
 def table(caption: str, columns: Sequence[Column], rows: Iterable[Sequence[str]], note: str = "") -> Markup:
@@ -37,7 +40,7 @@ def table(caption: str, columns: Sequence[Column], rows: Iterable[Sequence[str]]
 def _cell(value: str, column: Column, first: bool) -> Markup:
     if first:
         return tag("th", name(value), scope="row")
-    if column.number or not value:
+    if column.number or column.own or not value:
         return tag("td", value, class_="number" if column.number else None)
     return tag("td", name(value))
 

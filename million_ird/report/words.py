@@ -71,7 +71,10 @@ def megapixels(pixels: int) -> str:
 
 
 def measure(value: float, digits: int = 4) -> str:
-    """A measured value: four significant digits (or as many as asked for, whole numbers in full), thousands separators, no exponent in the usual range."""
+    """A measured value: four significant digits (or as many as asked for), whole numbers in full.
+
+    Thousands separators, a real minus sign, no exponent in the usual range.
+    """
     if value == 0:
         return "0"
     if not math.isfinite(value):
@@ -81,7 +84,8 @@ def measure(value: float, digits: int = 4) -> str:
         return f"{value:.2e}"
     decimals = max(0, digits - 1 - math.floor(math.log10(magnitude)))
     text = f"{value:,.{decimals}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return text.replace("-", "−")
 
 
 def compact(value: float) -> str:
@@ -90,7 +94,7 @@ def compact(value: float) -> str:
         scaled, power = value, 0
         while abs(scaled) >= 1000 and power < len(_PREFIXES) - 1:
             scaled, power = scaled / 1000, power + 1
-        return f"{scaled:.3g}{_PREFIXES[power]}"
+        return f"{scaled:.3g}{_PREFIXES[power]}".replace("-", "−")
     return measure(value)
 
 

@@ -81,13 +81,13 @@ class PatchCounts:
         if not shown.any():
             return
         names = strings(batch, "key").to_pylist()
-        text = {name: strings(batch, name) for name in ("url", "license", "detail")}
+        text = [strings(batch, name) for name in ("url", "license", "detail")]
         width, height = integers(batch, "width"), integers(batch, "height")
 
         def picture(row: int, measured: float | None) -> Picture:
-            about = {name: column[row].as_py() for name, column in text.items()}
-            size = {"width": int(width[row]), "height": int(height[row])}
-            return Picture(names[row], thumbnails[row].as_py(), measured=measured, **about, **size)
+            url, license_, detail = (column[row].as_py() for column in text)
+            size = int(width[row]), int(height[row])
+            return Picture(names[row], thumbnails[row].as_py(), url, license_, *size, measured, detail)
 
         self.sheets.add_kept(np.flatnonzero(kept & shown), names, columns, picture)
         reasons = strings(batch, "reason").to_pylist()

@@ -6,7 +6,7 @@ from million_ird.report.charts import histogram_chart, legend
 from million_ird.report.distributions import QUANTILES, SHARES, Curve, Distribution
 from million_ird.report.markup import Markup, join, tag
 from million_ird.report.sections.section import Section, empty, paragraph
-from million_ird.report.words import count, measure, share, title
+from million_ird.report.words import count, measure, plural, share, title
 
 _LEGEND = (
     ("kept", "passes every screen"),
@@ -29,7 +29,10 @@ def distributions_section(
     )
     body = [lead, legend(_LEGEND)]
     if disagreeing:
-        text = f"{count(disagreeing)} kept rows lie outside the thresholds drawn here: they were judged by other ones."
+        lie, were = ("lies", "it was") if disagreeing == 1 else ("lie", "they were")
+        text = (
+            f"{plural(disagreeing, 'kept row')} {lie} outside the thresholds drawn here: {were} judged by other ones."
+        )
         body.append(tag("p", text, class_="warning"))
     for things, charts in (("Images", images), ("Patches", patches)):
         body.append(tag("h3", things))
@@ -55,10 +58,9 @@ def _verdict(distribution: Distribution) -> str:
     rejected = distribution.below + distribution.above
     parts = [f"{count(distribution.measured)} measured, median {measure(distribution.quantiles[3])}."]
     if distribution.curves:
-        parts.append(
-            f"Rejects {count(rejected)} ({share(rejected, distribution.measured)}), "
-            f"{count(distribution.alone)} of them alone."
-        )
+        part = share(rejected, distribution.measured)
+        alone = f", {count(distribution.alone)} of them alone" if distribution.alone else ""
+        parts.append(f"Rejects {count(rejected)} ({part}){alone}." if rejected else "Rejects none.")
     if distribution.beyond:
         parts.append(f"{count(distribution.beyond)} beyond the axis.")
     if distribution.missing:

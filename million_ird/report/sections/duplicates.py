@@ -25,8 +25,8 @@ def duplicates_section(duplicates: DuplicateCounts, kept: int) -> Section:
         return Section("duplicates", "Duplicates", empty(f"No duplicate was found among {count(kept)} images."))
     body = [
         paragraph(
-            f"{count(total)} images repeat one that stays. Of each pair, the left picture was dropped and the right one "
-            "is kept; the least alike pairs come first, for there a mistake would show."
+            f"{count(total)} images repeat one that stays. Of each pair, the left picture was dropped and the right "
+            "one is kept; the least alike pairs come first, for there a mistake would show."
         ),
         _table(rows),
         *(_pairs(_WORDS[kind], duplicates.pairs[kind].items) for kind in KINDS[1:]),
@@ -77,11 +77,12 @@ def _pair(pair: Pair) -> Markup | None:
     left, right = image(pair.thumbnail, f"Dropped: {pair.key}"), image(pair.keeper_thumbnail, f"Kept: {pair.keeper}")
     if left is None or right is None:
         return None
-    facts = [tag("bdi", plain(pair.transform), class_="what")] if pair.transform else []
+    moved = pair.transform not in ("", "identity")
+    facts = [tag("bdi", plain(pair.transform), class_="what")] if moved else []
     if pair.distance is not None:
         facts.append(tag("span", f"{measure(pair.distance)} bits apart"))
     if pair.agreement is not None:
-        facts.append(tag("span", f"agreement {measure(pair.agreement)}"))
+        facts.append(tag("span", f"agreement {pair.agreement:.3f}"))
     if pair.kind == KINDS[0]:
         facts.insert(0, tag("b", name(pair.keeper, 40)))
     return tag("li", tag("figure", tag("div", left, right, class_="two"), tag("figcaption", join(facts, " "))))

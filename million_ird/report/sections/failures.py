@@ -59,7 +59,7 @@ def _errors(failures: Tally) -> Markup:
         rows.append(
             (_others(top.others, "error"), _kind(left, top.others_sums["transient"]), count(left), share(left, total))
         )
-    columns = (Column("Error"), Column("Kind"), Column("Images", True), Column("Share", True))
+    columns = (Column("Error"), Column("Kind", own=True), Column("Images", True), Column("Share", True))
     return tag("div", table("Failures by error", columns, rows))
 
 
@@ -78,7 +78,9 @@ def _hosts(failures: Tally) -> Markup:
 
 def _attempts(log: LogSummary) -> Markup:
     worst = sorted(log.host_errors, key=lambda e: (-e.attempts, e.host, e.error))
-    rows = [(name(e.host, 40), name(plain(e.error), 48), count(e.attempts)) for e in worst[:_SHOWN]]
+    rows: list[tuple[str, str, str]] = [
+        (name(e.host, 40), name(plain(e.error), 48), count(e.attempts)) for e in worst[:_SHOWN]
+    ]
     if worst[_SHOWN:]:
         rest = worst[_SHOWN:]
         rows.append((_others(len(rest), "pair"), "", count(sum(e.attempts for e in rest))))

@@ -9,23 +9,24 @@ from million_ird.report.collect.sheets import Sheet
 from million_ird.report.markup import Markup, join, number, tag
 from million_ird.report.nearest import Picture
 from million_ird.report.sections.section import Section, empty, paragraph
+from million_ird.report.tally import Tally
 from million_ird.report.thumbnails import image, jpeg_size
 from million_ird.report.words import count, measure, title
-
-_ROW = 112  # px, height of a row of pictures before it is stretched to the line
 
 
 def sheets_section(collected: Collected) -> Section:
     """Kept and rejected images and patches."""
     lead = paragraph(
         "A fair sample of what was kept, then, for every reason, what was rejected, the closest calls first, beside "
-        "what the same threshold only just let through."
+        "what the same threshold only just let through. Pictures lie as they are stored: a rotation that a file asks "
+        "for is recorded, not applied."
     )
     body = [lead]
-    for things, sheets in (("Images", collected.images.sheets), ("Patches", collected.patches.sheets)):
+    for things, table in (("Images", collected.images), ("Patches", collected.patches)):
+        sheets, numbers = table.sheets, _numbers(table.reasons)
         body.append(tag("h3", f"{things} kept"))
         body.append(gallery(sheets.kept) or empty("No picture to show."))
-        rejected = [_sheet(sheet) for sheet in sheets.rejected()]
+        rejected = [_sheet(sheet, numbers.get(sheet.reason, 0)) for sheet in sheets.rejected()]
         body.append(tag("h3", f"{things} rejected"))
         body.append(join(rejected) if rejected else empty("No picture to show."))
     return Section("sheets", "Contact sheets", join(body))
@@ -40,13 +41,24 @@ def gallery(pictures: list[Picture], captions: bool = True) -> Markup | None:
     return tag("ul", shown, tag("li", class_="rest", aria_hidden="true"), class_="gallery")
 
 
-def _sheet(sheet: Sheet) -> Markup:
-    heading, limit = title(sheet.reason), None
+def _numbers(reasons: Tally) -> dict[str, int]:
+    """Reason → how many were rejected for it, at whatever step."""
+    numbers: dict[str, int] = {}
+    for row in reasons.table().to_pylist():
+        numbers[row["reason"]] = numbers.get(row["reason"], 0) + row[reasons.sums[0]]
+    return numbers
+
+
+def _sheet(sheet: Sheet, rejected: int) -> Markup:
+    heading, limit = title(sheet.reason), ""
     if sheet.screen is not None and sheet.threshold is not None:
         side = "below" if sheet.reason == sheet.screen.low_reason else "above"
         heading = title(sheet.screen.name)
-        limit = tag("small", f"{side} {measure(sheet.threshold)}")
-    parts = [tag("h4", tag("bdi", heading[:80]), limit), gallery(sheet.rejected) or empty("No picture to show.")]
+        limit = f"{side} {measure(sheet.threshold)}, "
+    parts = [
+        tag("h4", tag("bdi", heading[:80]), tag("small", f"{limit}{count(rejected)} rejected")),
+        gallery(sheet.rejected) or empty("No picture to show."),
+    ]
     kept = gallery(sheet.just_kept)
     if kept is not None:
         parts.append(tag("div", tag("h5", "Only just kept"), kept, class_="just"))
@@ -60,7 +72,7 @@ def _cell(picture: Picture, captions: bool) -> Markup | None:
         return None
     aspect = min(max(size[0] / size[1], 0.45), 2.4)
     caption = tag("figcaption", _caption(picture)) if captions else None
-    style = f"flex:{number(aspect)} 1 {number(aspect * _ROW)}px;--aspect:{number(aspect)}"
+    style = f"--aspect:{number(aspect)}"
     return tag("li", tag("figure", shown, caption), style=style)
 
 
