@@ -13,6 +13,7 @@ as well as an array of tables (`[[manifest]]`).
 from __future__ import annotations
 
 import ast
+import copy
 import dataclasses
 import difflib
 import inspect
@@ -88,7 +89,7 @@ def apply_overrides(values: Mapping[str, Any], overrides: Iterable[str]) -> dict
     Raises:
         UsageError: no `=`, an empty key, or a key path that runs through something that is no table.
     """
-    result: dict[str, Any] = json.loads(json.dumps(values))
+    result: dict[str, Any] = copy.deepcopy(dict(values))
     for text in overrides:
         keys, value = parse_override(text)
         _set(result, keys, value, text)
@@ -119,8 +120,8 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     for key in sorted(before.keys() | after.keys()):
         was, now = before.get(key, absent), after.get(key, absent)
         if canonical_json(None if was is absent else was) != canonical_json(None if now is absent else now):
-            left = "(not set)" if was is absent or was is None else _toml_value(was)
-            right = "(not set)" if now is absent or now is None else _toml_value(now)
+            left = "(not set)" if was is absent or was is None else toml_value(was)
+            right = "(not set)" if now is absent or now is None else toml_value(now)
             lines.append(f"{key}: {left} → {right}")
     return lines
 
@@ -354,7 +355,7 @@ def _toml_lines(values: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[st
     tables = {key: value for key, value in values.items() if _is_table(value)}
     for key, value in values.items():
         if key not in tables and value is not None:
-            yield f"{_toml_key(key)} = {_toml_value(value)}"
+            yield f"{_toml_key(key)} = {toml_value(value)}"
     for key, value in tables.items():
         name = ".".join(_toml_key(part) for part in (*path, key))
         for inner in value if isinstance(value, list) else [value]:
@@ -373,7 +374,8 @@ def _toml_key(key: str) -> str:
     return key if bare else _toml_text(key)
 
 
-def _toml_value(value: Any) -> str:
+def toml_value(value: Any) -> str:
+    """One plain value as TOML writes it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
@@ -381,9 +383,9 @@ def _toml_value(value: Any) -> str:
     if isinstance(value, int):
         return str(value)
     if isinstance(value, list | tuple):
-        return f"[{', '.join(_toml_value(inner) for inner in value)}]"
+        return f"[{', '.join(toml_value(inner) for inner in value)}]"
     if isinstance(value, Mapping):
-        pairs = (f"{_toml_key(str(key))} = {_toml_value(inner)}" for key, inner in value.items() if inner is not None)
+        pairs = (f"{_toml_key(str(key))} = {toml_value(inner)}" for key, inner in value.items() if inner is not None)
         return f"{{{', '.join(pairs)}}}"
     return _toml_text(str(value))
 

@@ -140,7 +140,7 @@ def _hosts(summary: PlanSummary) -> str:
     if not summary.hosts:
         return "none: all images are local"
     share = summary.largest_host_rows / max(1, summary.planned)
-    largest = f"the largest is {summary.largest_host} with {summary.largest_host_rows:,} rows ({share:.0%})"
+    largest = f"the largest is {summary.largest_host} with {summary.largest_host_rows:,} rows ({share:.1%})"
     return f"{summary.hosts:,}, {summary.shared_hosts:,} of them in several units; {largest}"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
@@ -43,7 +43,7 @@ NOT_RECORDED = "execution"
 PACE = tuple(
     f"fetch.{name}"
     for name in (
-        *("connections", "per_host_connections", "per_host_interval_s", "crawl_delay_cap_s", "proxy", "user_agent"),
+        *("connections", "per_host_connections", "per_host_interval_s", "crawl_delay_cap_s", "proxy"),
         *("connect_timeout_s", "idle_timeout_s", "total_timeout_s", "unit_time_cap_s", "lease_s"),
         *("retries", "backoff_s", "backoff_cap_s", "retry_after_cap_s", "dns_ttl_s", "dns_failure_ttl_s"),
         *("breaker_failures", "breaker_pause_s", "breaker_rests", "breaker_down_s"),
@@ -196,13 +196,3 @@ def _identity_of_table(section: str, table: Mapping[str, Any]) -> dict[str, Any]
 
 def _last_part(location: str) -> str:
     return location.rstrip("/").rsplit("/", 1)[-1]
-
-
-def sections() -> dict[str, type]:
-    """Section name → settings class, in the order of a recipe; what the documentation is made of."""
-    found = {}
-    for name in (f.name for f in fields(Recipe)):
-        inner = settings.nested_settings(settings.field_types(Recipe)[name])
-        if inner is not None:
-            found[name] = inner
-    return found

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime
 import math
 import tomllib
 from collections.abc import Mapping
@@ -90,6 +91,7 @@ def test_an_array_of_tables_becomes_a_tuple() -> None:
         ({"window": [1]}, ["window: got 1 values, expected a list of 2 values"]),
         ({"window": [1, "a"]}, ["window.1"]),
         ({"manifest": {}}, ["manifest.path: must be given"]),
+        ({"name": datetime.date(2024, 5, 6)}, ['name: got "2024-05-06" (date), expected text']),
         ({"manifest": {"path": "a", "header": "perhaps"}}, ["manifest.header", "true or false or", '"auto"']),
         ({"screens": [1]}, ["screens: got [1] (a list), expected a table of name = "]),
     ],
@@ -168,6 +170,11 @@ def test_overrides_make_sections_and_reach_into_the_only_or_the_numbered_table()
         settings.apply_overrides(two, ["manifest.7.path=c"])
     with pytest.raises(UsageError, match="a is no table"):
         settings.apply_overrides({"a": 1}, ["a.b=1"])
+
+
+def test_overrides_do_not_mind_values_that_only_toml_has() -> None:
+    when = tomllib.loads("when = 2024-05-06")
+    assert settings.apply_overrides(when, ["a=1"]) == {**when, "a": 1}
 
 
 def test_differences_name_each_changed_leaf() -> None:

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from million_ird import settings
+from million_ird.errors import UsageError
+from million_ird.manifest import archive, columns, delimited, folder, textual
+from pipelines import plan
+from pipelines.recipe import Recipe
+from pipelines.recipe_reference import BEGIN, reference, rewrite
+
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "recipes.md"
+
+
+def settings_classes(cls: Any) -> Iterator[type]:
+    yield cls
+    for hint in settings.field_types(cls).values():
+        inner = settings.nested_settings(hint)
+        if inner is not None:
+            yield from settings_classes(inner)
+
+
+@pytest.mark.parametrize("cls", list(settings_classes(Recipe)), ids=lambda cls: cls.__name__)
+def test_every_setting_is_documented(cls: Any) -> None:
+    docs = settings.field_docs(cls)
+    assert [f.name for f in dataclasses.fields(cls) if not docs.get(f.name)] == []
+
+
+def test_the_reference_is_up_to_date() -> None:
+    text = DOCS.read_text(encoding="utf-8")
+    assert text.endswith(reference()), "run: python -m pipelines.recipe_reference docs/recipes.md"
+
+
+def test_every_section_and_key_is_there() -> None:
+    text = reference()
+    for key in settings.known_keys(Recipe):
+        assert f"`{key.rsplit('.', 1)[-1]}`" in text or f"`[{key}]`" in text
+
+
+def test_the_reference_is_rewritten_below_its_marker_only(tmp_path: Path) -> None:
+    path = tmp_path / "x.md"
+    path.write_text(f"mine\n{BEGIN}\nold\n")
+    rewrite(path)
+    assert path.read_text() == "mine\n" + reference()
+    path.write_text("nothing")
+    with pytest.raises(UsageError, match="has no line"):
+        rewrite(path)
+
+
+def test_every_reason_that_the_code_can_give_is_explained() -> None:
+    explained = set(re.findall(r"`([a-z0-9_]+)`", DOCS.read_text(encoding="utf-8").split("# Every setting")[0]))
+    given: set[str] = set()
+    for module in (archive, columns, delimited, folder, textual, plan):
+        source = Path(str(module.__file__)).read_text(encoding="utf-8")
+        given |= set(
+            re.findall(r"""(?:BadRow\([^"]*|_Broken\(|reject\(|return |else )f?"([a-z0-9]+_[a-z0-9_]+)[":]""", source)
+        )
+        given |= set(re.findall(r"'(duplicate_[a-z]+|already_planned)'", source))
+    assert {"bad_quoting", "no_url", "duplicate_member", "not_a_file", "invalid_json", "already_planned"} <= given
+    assert given - explained == set()
