@@ -17,6 +17,7 @@ from typing import Any
 from blake3 import blake3
 
 from million_ird import settings
+from million_ird.contamination.settings import ContaminationSettings
 from million_ird.duplicates.settings import DuplicateSettings
 from million_ird.errors import UsageError
 from million_ird.manifest import ManifestSettings
@@ -33,7 +34,10 @@ from pipelines.shard_plan import ShardSettings
 
 BUNDLED = files("pipelines") / "recipes"
 
-LOCATIONS = ("manifest.path", "screens.niqe_model", "takedown.tombstones")
+LOCATIONS = (
+    *("manifest.path", "screens.niqe_model", "takedown.tombstones"),
+    *("contamination.folders", "contamination.hash_files"),
+)
 """Settings that are paths or URLs. Relative ones belong to the recipe's folder (on the command line and in recipes
 that come with the package: to the current one) and are recorded as absolute paths."""
 
@@ -71,6 +75,8 @@ class Recipe:
     """What is measured of an image, and which intervals keep it."""
     duplicates: DuplicateSettings = field(default_factory=DuplicateSettings)
     """What counts as the same picture."""
+    contamination: ContaminationSettings = field(default_factory=ContaminationSettings)
+    """Benchmark pictures that must not be among the images."""
     takedown: TombstoneSettings = field(default_factory=TombstoneSettings)
     """Pictures that must not come back."""
     patches: PatchSettings = field(default_factory=PatchSettings)

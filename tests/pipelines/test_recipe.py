@@ -94,6 +94,11 @@ def test_relative_paths_belong_to_the_recipe_and_those_on_the_command_line_to_th
     assert load_recipe("quickstart", ["manifest.path=~/x"]).manifest[0].path == str(Path.home() / "x")
 
 
+def test_folders_of_benchmarks_are_located_too(tmp_path: Path) -> None:
+    recipe = load_recipe(write(tmp_path, '[contamination]\nfolders = ["Set5", "/abs/Kodak24"]'))
+    assert recipe.contamination.folders == (str(tmp_path / "Set5"), "/abs/Kodak24")
+
+
 def test_a_recipe_survives_its_own_text_and_json() -> None:
     recipe = load_recipe("million_ird", ["manifest.path=/x/list.csv", "screens.keep.niqe=[-inf, 6]"])
     assert recipe_from_dict(tomllib.loads(recipe.to_toml())) == recipe
