@@ -61,7 +61,7 @@ def open_webp(data: bytes, header: Header) -> npt.NDArray[np.uint8]:
     """Decode a WebP that is no animation: (H, W, 3) RGB, or (H, W, 4) RGBA if it can hold transparency.
 
     Raises:
-        BrokenPictureError: damaged or truncated.
+        BrokenPictureError: damaged, or its parts disagree on transparency.
     """
     import cv2
 
@@ -73,8 +73,9 @@ def open_webp(data: bytes, header: Header) -> npt.NDArray[np.uint8]:
     if pixels is None or pixels.dtype != np.uint8 or pixels.ndim != 3:
         raise BrokenPictureError("damaged", "the coded data does not decode")
     if header.has_alpha:
-        to_rgb = cv2.COLOR_BGRA2RGBA if pixels.shape[2] == 4 else cv2.COLOR_BGR2RGB
-        pixels = cv2.cvtColor(pixels, to_rgb)
+        if pixels.shape[2] != 4:
+            raise BrokenPictureError("alpha", "transparency that the file's own header denies")
+        pixels = cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA)
     return np.asarray(pixels)
 
 

@@ -70,7 +70,8 @@ def _size_and_alpha(found: dict[bytes, bytes]) -> tuple[int, int, bool] | None:
     is_animated = bool(extended[0] & _ANIMATION_FLAG)
     if not is_animated and (coded is None or coded[:2] != (width, height)):
         return None  # the limit on pixels must hold for what is decoded
-    return width, height, bool(extended[0] & _ALPHA_FLAG) or b"ALPH" in found
+    has_alpha = bool(extended[0] & _ALPHA_FLAG) or b"ALPH" in found or (coded is not None and coded[2])
+    return width, height, has_alpha
 
 
 def _coded_size_and_alpha(found: dict[bytes, bytes]) -> tuple[int, int, bool] | None:

@@ -100,6 +100,16 @@ def test_webp_with_an_alpha_flag_but_no_alpha(save: Save, photo: Pixels, kept: K
     assert np.array_equal(pixels, photo)
 
 
+def test_webp_with_alpha_but_no_flag(save: Save, photo: Pixels, reason: Callable[..., str]) -> None:
+    picture = Image.fromarray(photo).convert("RGBA")
+    picture.putpixel((3, 4), (9, 9, 9, 0))
+    for lossless in (True, False):
+        data = bytearray(save("WEBP", picture, lossless=lossless, exif=b"Exif\0\0II*\0\x08\0\0\0\0\0\0\0\0\0"))
+        assert data[12:16] == b"VP8X" and data[20] & 0x10
+        data[20] &= 0xEF
+        assert reason(bytes(data)) == "alpha"
+
+
 def test_avif(save: Save, photo: Pixels, kept: Kept) -> None:
     data = save("AVIF", photo, quality=90, subsampling="4:4:4")
     header, pixels = kept(data)
