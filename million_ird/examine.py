@@ -63,14 +63,20 @@ def rejected_row(source: Mapping[str, Any], rejection: Rejection, **facts: Any) 
     }
 
 
-def examine(source: Mapping[str, Any], data: bytes, with_: Examination, **facts: Any) -> Row:
+def taken_down_row(row: Mapping[str, Any]) -> Row:
+    """The row of an image that was taken down: blank but for its key and the name of its manifest."""
+    return rejected_row({"key": row["key"], "source": row["source"]}, Rejection("screen", "taken_down"))
+
+
+def examine(source: Mapping[str, Any], data: bytes, with_: Examination, sha256: str = "", **facts: Any) -> Row:
     """The image row for the bytes of one source.
 
-    `source` has the columns of `SOURCE_SCHEMA`, `facts` what the fetch learned (final_url, x_robots_tag). The row's
+    `source` has the columns of `SOURCE_SCHEMA`, `sha256` is that of `data` if it is known already, `facts` what the
+    fetch learned (final_url, x_robots_tag). The row's
     `tar` columns stay empty: where the bytes are put is decided later. A thumbnail is always there once the image
     decoded; the caller decides which rows keep theirs.
     """
-    facts = {**facts, "nbytes": len(data), "sha256": hashlib.sha256(data).hexdigest(), "format": sniff(data)}
+    facts = {**facts, "nbytes": len(data), "sha256": sha256 or hashlib.sha256(data).hexdigest(), "format": sniff(data)}
     if gone := with_.tombstones.find(source["key"], facts["sha256"]):
         return rejected_row(source, gone, **facts)
     header = read_header(data, with_.decode)
@@ -82,7 +88,9 @@ def examine(source: Mapping[str, Any], data: bytes, with_: Examination, **facts:
         return rejected_row(source, rgb, **facts)
     facts |= _measure(header, data, rgb, with_)
     gone = with_.tombstones.find(source["key"], "", facts["pixel_hash"], facts["phash"])
-    verdict = gone or judge(facts, with_.screens.intervals)
+    if gone is not None:
+        return rejected_row(source, gone, **facts | {"thumbnail": None})
+    verdict = judge(facts, with_.screens.intervals)
     if verdict is not None:
         return rejected_row(source, verdict, **facts)
     return {**_EMPTY, **source, **facts, "kept": True}

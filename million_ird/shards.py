@@ -7,7 +7,7 @@ BLAKE3-128 checksum is returned, so that any of them can be read later with one 
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -104,6 +104,17 @@ def locate(store: Store, tar: str) -> tuple[Store, str]:
         return store, tar
     root, _, name = tar.rpartition("/")
     return Store(root), name
+
+
+def copy_members(file: BinaryIO, shard: ShardWriter, wanted: Callable[[str], bool]) -> dict[str, Member]:
+    """Appends the wanted members of a tar to another, in their order; returns where each stands now, by name."""
+    members = {}
+    with tarfile.open(fileobj=file, mode="r:") as tar:
+        for info in tar:
+            content = tar.extractfile(info) if info.isfile() and wanted(info.name) else None
+            if content is not None:
+                members[info.name] = shard.add(info.name, content.read())
+    return members
 
 
 def scan(file: BinaryIO) -> Iterator[tuple[str, int, int]]:

@@ -7,6 +7,7 @@ there are no pixels left to compare with, and unrelated photographs lie near 128
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -14,8 +15,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from million_ird.errors import UsageError
 from million_ird.fingerprint import HASH_BYTES, TRANSFORMS, transformed_hash
+from million_ird.layout import TOMBSTONES
 from million_ird.records import TOMBSTONE_SCHEMA, Rejection
+from million_ird.store import Store
 
 NEAR_BITS = 12
 """Largest distance, of 256 bits, at which a picture is taken for one that was taken down."""
@@ -64,3 +68,20 @@ class Tombstones:
     def from_parquet(*files: bytes) -> Tombstones:
         tables = [pq.read_table(BytesIO(file), schema=TOMBSTONE_SCHEMA) for file in files]
         return Tombstones(pa.concat_tables(tables) if tables else None)
+
+
+def read_tombstones(store: Store, others: Sequence[str] = ()) -> Tombstones:
+    """The tombstones of a dataset, none if nothing was ever taken down, and those of other files.
+
+    Raises:
+        UsageError: one of the others (paths or URLs) cannot be read as a table of tombstones.
+    """
+    files = [store.read(TOMBSTONES)] if store.exists(TOMBSTONES) else []
+    for url in others:
+        folder, _, name = url.rpartition("/")
+        try:
+            files.append(Store(folder or ".").read(name))
+            Tombstones.from_parquet(files[-1])
+        except (FileNotFoundError, pa.ArrowException) as error:
+            raise UsageError(f"takedown.tombstones: {url} is no table of tombstones ({error})") from None
+    return Tombstones.from_parquet(*files)

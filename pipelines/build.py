@@ -24,7 +24,7 @@ from million_ird.layout import (
     DATASET,
     LOG,
     RECIPE,
-    TOMBSTONES,
+    REPORT,
     duplicates_marker,
     fetch_unit_name,
     patches_marker,
@@ -35,7 +35,7 @@ from million_ird.layout import (
 from million_ird.markers import Marker, read_marker
 from million_ird.records import FORMAT_VERSION
 from million_ird.store import Store
-from million_ird.tombstones import Tombstones
+from million_ird.tombstones import read_tombstones
 from pipelines.cut import CutJob, cut_unit
 from pipelines.deduplicate import deduplicate
 from pipelines.executors.base import Executor
@@ -48,6 +48,7 @@ from pipelines.plan import read_shared_hosts
 from pipelines.progress import Progress
 from pipelines.recipe import Recipe
 from pipelines.report import report
+from pipelines.scrub import end, is_interrupted, scrub
 from pipelines.shard_plan import plan_shards, read_shard_plan
 
 Say = Callable[[str], None]
@@ -118,6 +119,9 @@ def build(run: Run) -> Dataset:
     one is added. Settings in `run.recipe` must be those of the output (see `open_output`).
     """
     dataset = open_dataset(run.store.url)
+    if is_interrupted(run.store):
+        run.say("finishing a takedown that was interrupted")
+        scrub(dataset, read_tombstones(run.store).keys)
     for note in run.store.list(f"{LOG}/given-up"):
         run.store.remove(note)  # every unit gets a new chance
     generations = dataset.generations()
@@ -168,9 +172,8 @@ def _hosts(run: Run) -> Hosts:
 
 def examination(store: Store, recipe: Recipe) -> Examination:
     """What the recipe says about examining an image, with the tables it names loaded."""
-    others = [Store(url.rpartition("/")[0]).read(url.rpartition("/")[2]) for url in recipe.takedown.tombstones]
-    own = [store.read(TOMBSTONES)] if store.exists(TOMBSTONES) else []
-    return Examination(recipe.decode, recipe.screens, None, Tombstones.from_parquet(*own, *others))
+    tombstones = read_tombstones(store, recipe.takedown.tombstones)
+    return Examination(recipe.decode, recipe.screens, None, tombstones)
 
 
 def _cut(run: Run, dataset: Dataset, generation: int) -> None:
@@ -180,7 +183,8 @@ def _cut(run: Run, dataset: Dataset, generation: int) -> None:
     units = {shard_stem(shard.encoding, shard.number): shard for shard in shards}
     done = {marker.unit for marker in dataset.shard_markers()}
     if set(units) - done:
-        job = CutJob(run.store, plan, coders, run.recipe.decode, run.recipe.patches)
+        gone = frozenset(read_tombstones(run.store).keys)
+        job = CutJob(run.store, plan, coders, run.recipe.decode, run.recipe.patches, gone)
         run.units("cut", cut_unit, job, units, done)
 
 
@@ -196,18 +200,37 @@ def finish(run: Run) -> Dataset:
     dataset = open_dataset(run.store.url)
     if run.recipe.images.keep_images == "none" and not run.given_up:
         drop_images(dataset)
+    conclude(run.store, run.recipe, "incomplete" if run.given_up else "complete")
+    return open_dataset(run.store.url)
+
+
+def conclude(store: Store, recipe: Recipe, state: str) -> None:
+    """Writes the dataset's head with this state, its card and its report from what stands, and ends a takedown.
+
+    While a generation is not fetched to its end, the rows of a report cannot balance: then there is none.
+    """
+    dataset = open_dataset(store.url)
     shards = [
         {"tar": shard.tar, "encoding": shard.encoding, "patches": shard.patches, "bytes": shard.nbytes}
         for shard in dataset.shards()
         if shard.tar
     ]
-    state = "incomplete" if run.given_up else "complete"
     head = dataset.info | {"state": state, "shards": shards, "generations": len(dataset.generations())}
-    run.store.write(DATASET, to_json(head))
-    run.store.write(CARD, card(dataset, run.recipe.patches.size).encode())
-    report(open_dataset(run.store.url))
-    run.store.sweep()
-    return open_dataset(run.store.url)
+    store.write(DATASET, to_json(head))
+    store.write(CARD, card(dataset, recipe.patches.size).encode())
+    if is_fetched(dataset):
+        report(open_dataset(store.url))
+    else:
+        for name in store.list(REPORT):
+            store.remove(name)
+    end(store)
+    store.sweep()
+
+
+def is_fetched(dataset: Dataset) -> bool:
+    """Whether every planned fetch unit of every generation is finished."""
+    planned = {number: read_marker(dataset.store, sources_marker(number)) for number in dataset.generations()}
+    return all(plan and len(dataset.image_markers(number)) == plan.counts["units"] for number, plan in planned.items())
 
 
 def card(dataset: Dataset, size: int) -> str:

@@ -74,6 +74,30 @@ def verify(argv: Sequence[str]) -> int:
     return 1 if problems else 0
 
 
+def takedown(argv: Sequence[str]) -> int:
+    """`million-ird takedown URL --url U`: pictures and all their copies out, for good. 1 if nothing matches."""
+    parser = argparse.ArgumentParser(
+        prog="million-ird takedown",
+        description="Remove pictures and all their copies, and keep them out of later builds.",
+    )
+    parser.add_argument("dataset", metavar="URL", help="the dataset: a folder, or any fsspec URL")
+    choice = parser.add_mutually_exclusive_group(required=True)
+    choice.add_argument("--url", metavar="U", help="the picture's URL (or its path in a folder that was read)")
+    choice.add_argument("--host", metavar="H", help="every picture of this host")
+    choice.add_argument("--license", metavar="L", help="every picture whose manifest states exactly this license")
+    choice.add_argument("--sha256", metavar="S", help="the picture with these bytes")
+    choice.add_argument("--key", metavar="K", help="the image key, or the key of one of its patches")
+    parser.add_argument("--reason", default="", metavar="TEXT", help="kept with the tombstone; name nobody in it")
+    parser.add_argument("--dry-run", action="store_true", help="only say what would go")
+    given = vars(parser.parse_args(argv))
+    from pipelines.takedown import Wanted, run_takedown
+
+    names = ("url", "host", "license", "sha256", "key")
+    wanted = Wanted(**{name: (given[name] or "").strip() for name in names})
+    with _stopped_by_sigterm():
+        return run_takedown(given["dataset"], wanted, given["reason"], given["dry_run"], _say)
+
+
 def _open(argv: Sequence[str], verb: str, description: str) -> Dataset:
     parser = argparse.ArgumentParser(prog=f"million-ird {verb}", description=description)
     parser.add_argument("url", help="the dataset: a folder, or any fsspec URL")

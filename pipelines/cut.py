@@ -41,6 +41,8 @@ class CutJob:
     coders: str
     decode: DecodeSettings
     patches: PatchSettings
+    taken_down: frozenset[str] = frozenset()
+    """Keys of images that were taken down after the plan was made."""
 
 
 def cut_unit(job: CutJob, unit: ShardUnit) -> Mapping[str, int]:
@@ -61,7 +63,7 @@ def cut_unit(job: CutJob, unit: ShardUnit) -> Mapping[str, int]:
         files = [(spool / "rows.parquet", f"{stem}.parquet")]
         if any(row["kept"] for row in rows):
             files.insert(0, (spool / "shard.tar", f"{stem}.tar"))
-        counts = publish(job.store, f"{stem}.json", stem, files, _counts(rows)).counts
+        counts = publish(job.store, f"{stem}.json", stem, files, shard_counts(rows)).counts
     log = {"unit": stem, "seconds": round(time.monotonic() - started, 3), **counts}
     job.store.write(f"{LOG}/cut/{unit.encoding}-{unit.number:05d}.json", (json.dumps(log) + "\n").encode())
     return counts
@@ -82,7 +84,8 @@ def _cut_into(tar: Path, job: CutJob, unit: ShardUnit) -> list[Row]:
     rows: list[Row] = []
     thumbnails = _Thumbnails()
     with ShardWriter(tar) as shard:
-        for image in read_shard_unit(job.store, job.plan, unit):
+        images = read_shard_unit(job.store, job.plan, unit)
+        for image in (image for image in images if image["key"] not in job.taken_down):
             for candidate in _candidates(image, job):
                 row = _row(image, candidate, unit.encoding, job.patches.size)
                 if row["kept"]:
@@ -159,7 +162,8 @@ class _Thumbnails:
             row["thumbnail"] = made.get(row["key"])
 
 
-def _counts(rows: list[Row]) -> dict[str, int]:
+def shard_counts(rows: list[Row]) -> dict[str, int]:
+    """What a shard's marker counts, from its rows."""
     kept = [row for row in rows if row["kept"]]
     return {
         "candidates": len(rows),

@@ -19,7 +19,7 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from million_ird.examine import Examination, Row, examine, rejected_row
+from million_ird.examine import Examination, Row, examine, rejected_row, taken_down_row
 from million_ird.layout import IMAGES, LOG, fetch_marker, fetch_unit_name, plan_folder
 from million_ird.manifest import read_local
 from million_ird.markers import publish, read_marker
@@ -86,8 +86,10 @@ def give_up_unit(job: FetchJob, unit: int) -> Mapping[str, int]:
     name = fetch_unit_name(job.generation, unit)
     sources = read_unit(job.store, plan_folder(job.generation), unit).to_pylist()
     lost = Rejection("fetch", "given_up", detail="the worker of its unit died at every attempt; see log/given-up")
+    gone = job.examination.tombstones.keys
+    rows = [taken_down_row(source) if source["key"] in gone else rejected_row(source, lost) for source in sources]
     with job.store.spool() as spool:
-        return _publish(job, name, [_Arrival(rejected_row(source, lost), None) for source in sources], spool)
+        return _publish(job, name, [_Arrival(row, None) for row in rows], spool)
 
 
 async def _fetch_all(job: FetchJob, sources: list[Row], spool: Path) -> tuple[list[_Arrival], dict[str, int]]:
@@ -100,6 +102,9 @@ async def _fetch_all(job: FetchJob, sources: list[Row], spool: Path) -> tuple[li
     async def work(client: Client, examiner: ThreadPoolExecutor) -> None:
         # Each connection waits for its image's examination, so at most `connections` bodies lie in the spool unseen.
         for index, source in waiting:
+            if source["key"] in job.examination.tombstones.keys:
+                arrivals[index] = _Arrival(taken_down_row(source), None)
+                continue
             fetched = await client.fetch(source["url"], source["manifest_sha256"]) if source["host"] else None
             arrivals[index] = await loop.run_in_executor(examiner, _arrive, job, source, fetched, spool)
             if isinstance(fetched, Fetched):
@@ -118,22 +123,26 @@ async def _fetch_all(job: FetchJob, sources: list[Row], spool: Path) -> tuple[li
 
 def _arrive(job: FetchJob, source: Row, fetched: Fetched | Rejection | None, spool: Path) -> _Arrival:
     """Examines what was fetched (None for a local source, which is read here) and decides whether its bytes stay."""
-    if isinstance(fetched, Fetched):
-        data: bytes | Rejection = fetched.path.read_bytes()
-        facts = {"final_url": fetched.final_url, "x_robots_tag": fetched.x_robots_tag}
-        path = fetched.path
+    if isinstance(fetched, Rejection):
+        return _Arrival(rejected_row(source, fetched), None)
+    if fetched is None:
+        data = read_local(source, job.http.max_nbytes)
+        if isinstance(data, Rejection):
+            return _Arrival(rejected_row(source, data), None)
+        row = examine(source, data, job.examination)
     else:
-        data = read_local(source, job.http.max_nbytes) if fetched is None else fetched
-        facts, path = {}, spool / source["key"]
-    if isinstance(data, Rejection):
-        return _Arrival(rejected_row(source, data), None)
-    row = examine(source, data, job.examination, **facts)
-    if row["kept"] or (job.images.keep_images == "all" and row["reason"] != "taken_down"):
-        if fetched is None:
-            path.write_bytes(data)
-        return _Arrival(row, path)
-    path.unlink(missing_ok=True)
-    return _Arrival(row, None)
+        data = fetched.body.read()
+        facts = {"final_url": fetched.final_url, "x_robots_tag": fetched.x_robots_tag}
+        row = examine(source, data, job.examination, sha256=fetched.sha256, **facts)
+    if not row["kept"] and (job.images.keep_images != "all" or row["reason"] == "taken_down"):
+        if fetched is not None:
+            fetched.body.discard()
+        return _Arrival(row, None)
+    if fetched is not None:
+        return _Arrival(row, fetched.body.path())
+    path = spool / source["key"]
+    path.write_bytes(data)
+    return _Arrival(row, path)
 
 
 def _publish(job: FetchJob, unit: str, arrivals: list[_Arrival], spool: Path) -> Mapping[str, int]:
@@ -144,7 +153,7 @@ def _publish(job: FetchJob, unit: str, arrivals: list[_Arrival], spool: Path) ->
     schema = image_schema(job.examination.screens.columns())
     pq.write_table(pa.Table.from_pylist(rows, schema=schema), table, compression="zstd")
     files.append((table, f"{IMAGES}/{unit}-{file_checksum(table)[:12]}.parquet"))
-    return publish(job.store, fetch_marker(unit), unit, files, _counts(rows)).counts
+    return publish(job.store, fetch_marker(unit), unit, files, unit_counts(rows)).counts
 
 
 def _write_tar(unit: str, rows: list[Row], bodies: list[Path | None], spool: Path) -> list[tuple[Path, str]]:
@@ -178,7 +187,8 @@ def _thin_thumbnails(rows: Sequence[Row]) -> list[Row]:
     return [row if row["key"] in chosen else row | {"thumbnail": None} for row in rows]
 
 
-def _counts(rows: list[Row]) -> dict[str, int]:
+def unit_counts(rows: list[Row]) -> dict[str, int]:
+    """What a fetch unit's marker counts, from its rows."""
     return {
         "rows": len(rows),
         "fetched": sum(row["step"] != "fetch" for row in rows),

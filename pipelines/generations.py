@@ -17,10 +17,13 @@ from million_ird.manifest import ManifestBatch, ManifestSettings
 from million_ird.manifest.files import filesystem, resolve
 from million_ird.markers import publish, read_marker
 from million_ird.records import REJECTED_SOURCE_SCHEMA, SOURCE_SCHEMA
+from million_ird.shards import checksum
 from million_ird.store import Store
+from million_ird.tombstones import read_tombstones
 from pipelines.http.reasons import TRANSIENT
 from pipelines.plan import PlanSummary, plan_batches, plan_sources
 from pipelines.recipe import Recipe
+from pipelines.scrub import clean_plan
 
 _SEEN = f"{LOG}/manifests.json"
 RETRIED = "retried.parquet"
@@ -33,7 +36,8 @@ def plan_generation(store: Store, recipe: Recipe, number: int, say: Callable[[st
 
     The first generation is always planned, be it of no rows.
     """
-    seen = json.dumps([_state(manifest, recipe.base) for manifest in recipe.manifest])
+    # A hash, since the names of a folder's files are URLs of images, which a takedown must be able to forget.
+    seen = checksum(json.dumps([_state(manifest, recipe.base) for manifest in recipe.manifest]).encode())
     if number and store.exists(_SEEN) and store.read(_SEEN).decode() == seen:
         return None
     say("planning: reading the manifests" if number == 0 else "looking for new rows in the manifests")
@@ -49,6 +53,7 @@ def plan_generation(store: Store, recipe: Recipe, number: int, say: Callable[[st
             first_unit=_first_unit(store, number),
         )
         if number == 0 or summary.planned:
+            clean_plan(out, read_tombstones(store).keys)
             _publish(store, number, out, summary)
     store.write(_SEEN, seen.encode())
     return summary if number == 0 or summary.planned else None
