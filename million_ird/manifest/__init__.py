@@ -12,12 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import pyarrow as pa
+
 from million_ird.errors import UsageError
 from million_ird.manifest.blocks import BadRow, Block, ManifestBatch
-from million_ird.manifest.columns import Mapping, find_columns, to_batch
+from million_ird.manifest.columns import ColumnMap, find_columns, rejected_batch, to_batch
 from million_ird.manifest.files import files_below, filesystem, resolve, suffix
 from million_ird.manifest.local import read_local
 from million_ird.manifest.settings import ColumnSettings, Kind, ManifestSettings
+from million_ird.records import SOURCE_SCHEMA
 
 __all__ = ["BadRow", "ColumnSettings", "ManifestBatch", "ManifestSettings", "kind_of", "read_local", "read_manifest"]
 
@@ -44,20 +47,19 @@ def read_manifest(settings: ManifestSettings, base: str = "") -> Iterator[Manife
     """
     if not settings.path:
         raise UsageError("manifest.path must be given: a list of URLs, or a folder of images")
-    kind = kind_of(settings, base)
-    mapping: Mapping | None = None
-    names: list[str] = []
-    for block in _blocks(kind, settings, base):
-        if not block.rows:
-            mapping_of_nothing = Mapping({}, frozenset())
-            yield to_batch(block, mapping_of_nothing, settings)
-            continue
-        fresh = mapping is None or (block.records is None and block.names() != names)
-        if fresh:
+    names: list[str] | None = None
+    mapping = ColumnMap({}, frozenset())
+    for block in _blocks(kind_of(settings, base), settings, base):
+        # Records need not all have the same keys, so the first block decides; tables say their columns each time.
+        if block.rows and (names is None or (block.records is None and block.names() != names)):
             names = block.names()
             mapping = find_columns(names, settings, local=block.urls is not None)
-        assert mapping is not None
-        yield to_batch(block, mapping, settings)
+        yield to_batch(block, mapping, settings) if block.rows else _only_bad(block, settings)
+
+
+def _only_bad(block: Block, settings: ManifestSettings) -> ManifestBatch:
+    none = pa.RecordBatch.from_pylist([], schema=SOURCE_SCHEMA)
+    return ManifestBatch(none, rejected_batch(block.bad, settings.label), ())
 
 
 def kind_of(settings: ManifestSettings, base: str = "") -> Kind:

@@ -58,7 +58,7 @@ _ORDINARY_URL = re.compile(
 
 
 @dataclass(frozen=True)
-class Mapping:
+class ColumnMap:
     """Which column holds what."""
 
     names: dict[str, str]
@@ -72,7 +72,7 @@ class Mapping:
         return frozenset(self.names.values()) | self.drop
 
 
-def find_columns(existing: Sequence[str], settings: ManifestSettings, local: bool = False) -> Mapping:
+def find_columns(existing: Sequence[str], settings: ManifestSettings, local: bool = False) -> ColumnMap:
     """Which of the existing columns holds what.
 
     Args:
@@ -98,10 +98,10 @@ def find_columns(existing: Sequence[str], settings: ManifestSettings, local: boo
     if not local and "url" not in names and "image" not in names:
         tried = ", ".join(LAYOUTS[settings.layout]["url"])
         raise _missing(f"a URL column ({tried}; or set columns.url)", existing, settings)
-    return Mapping(names, frozenset(str(name) for name in settings.columns.drop))
+    return ColumnMap(names, frozenset(str(name) for name in settings.columns.drop))
 
 
-def to_batch(block: Block, mapping: Mapping, settings: ManifestSettings) -> ManifestBatch:
+def to_batch(block: Block, mapping: ColumnMap, settings: ManifestSettings) -> ManifestBatch:
     """Types, normalises and checks a block: every row ends up among the planned or the rejected ones."""
     names, count = mapping.names, len(block.rows)
     get = partial(_field, block, names)

@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tarfile
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -40,11 +41,12 @@ def read_local(row: Mapping[str, Any], max_nbytes: int | None = None) -> bytes |
     """The bytes of a planned row (SOURCE_SCHEMA) whose `host` is empty. Safe to call from several threads.
 
     Args:
-        row: the row; `source_root` and `url` are used.
+        row: the row; `source_root`, `url` and `manifest_sha256` are used.
         max_nbytes: a larger image is not read (where the size is known beforehand) or not returned.
 
     Returns:
-        The bytes, or a Rejection of step `fetch`: `missing_file`, `unreadable_file`, `outside_folder` or `too_large`.
+        The bytes, or a Rejection of step `fetch`: `missing_file`, `unreadable_file`, `outside_folder`, `too_large` or
+        `sha256_mismatch`.
     """
     root, name = row["source_root"], row["url"]
     try:
@@ -62,10 +64,12 @@ def read_local(row: Mapping[str, Any], max_nbytes: int | None = None) -> bytes |
         return Rejection("fetch", "missing_file", detail="it was there when the build was planned")
     except (OSError, EOFError, ValueError, tarfile.TarError, pa.ArrowException) as error:
         return Rejection("fetch", "unreadable_file", detail=" ".join(str(error).split())[:200])
-    if isinstance(data, int):
-        return Rejection("fetch", "too_large", float(data), f"larger than {max_nbytes} bytes")
-    if max_nbytes is not None and len(data) > max_nbytes:
-        return Rejection("fetch", "too_large", float(len(data)), f"larger than {max_nbytes} bytes")
+    size = data if isinstance(data, int) else len(data)
+    if isinstance(data, int) or (max_nbytes is not None and size > max_nbytes):
+        return Rejection("fetch", "too_large", float(size), f"larger than {max_nbytes} bytes")
+    expected = row["manifest_sha256"]
+    if expected and (found := hashlib.sha256(data).hexdigest()) != expected:
+        return Rejection("fetch", "sha256_mismatch", detail=f"got {found}")
     return data
 
 

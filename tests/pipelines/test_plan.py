@@ -238,11 +238,12 @@ def test_batches_of_any_origin_can_be_planned(tmp_path: Path) -> None:
     assert summary.planned == 0 and summary.sources == {"retry": 0}
 
 
-def test_the_summary_is_read_back_and_progress_is_told(tmp_path: Path) -> None:
+def test_the_summary_is_read_back_and_progress_is_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     told: list[int] = []
     (tmp_path / "x.csv").write_text("url,width,height\nhttp://a.example/1,100,50\nhttp://a.example/2,,\nx,1,1\n")
     manifest = ManifestSettings(path=str(tmp_path / "x.csv"))
     planned = make_plan(tmp_path, [manifest], progress=told.append)
+    assert capfd.readouterr() == ("", "")
     assert read_summary(planned.store, planned.folder) == planned.summary
     assert told == [3] and (planned.summary.sized_rows, planned.summary.sized_pixels) == (1, 5000)
 

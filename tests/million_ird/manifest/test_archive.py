@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -27,7 +28,8 @@ def write_tar(path: Path, members: Iterable[tuple[str, bytes]]) -> Path:
 
 
 def test_members_are_sources_and_sidecars_their_columns(tmp_path: Path, read_whole: Read) -> None:
-    facts = {"url": "http://a.example/1.jpg", "width": 640, "license": "cc0", "author": "Ann", "sha256": "a" * 64}
+    facts: dict[str, Any] = {"url": "http://a.example/1.jpg", "width": 640, "license": "cc0", "author": "Ann"}
+    facts["sha256"] = hashlib.sha256(b"one").hexdigest()
     tar = write_tar(
         tmp_path / "00000.tar",
         [
@@ -48,7 +50,7 @@ def test_members_are_sources_and_sidecars_their_columns(tmp_path: Path, read_who
     first = found.rows[0]
     assert first["source_root"] == f"tar::{tar}" and first["key"] == image_key("00000.tar/0001.jpg")
     assert (first["license"], first["author"], first["manifest_width"]) == ("cc0", "Ann", 640)
-    assert first["manifest_sha256"] == "a" * 64
+    assert first["manifest_sha256"] == facts["sha256"]
     assert json.loads(first["provenance"]) == {"txt": "a caption", "url": "http://a.example/1.jpg"}
     assert json.loads(found.rows[4]["provenance"]) == {"json": "{broken"}
     assert list(found.reasons.values()) == ["no_image_member"]
@@ -89,6 +91,8 @@ def test_reading_says_what_is_wrong_instead_of_raising(tmp_path: Path, read_whol
     too_large = read_local(row, max_nbytes=9)
     assert isinstance(too_large, Rejection) and (too_large.reason, too_large.measured) == ("too_large", 10.0)
     assert read_local(row, max_nbytes=10) == b"0123456789"
+    other = read_local({**row, "manifest_sha256": "0" * 64})
+    assert isinstance(other, Rejection) and other.reason == "sha256_mismatch"
     gone = read_local({**row, "url": "2.jpg"})
     assert isinstance(gone, Rejection) and (gone.step, gone.reason) == ("fetch", "missing_file")
     nowhere = read_local({**row, "source_root": f"tar::{tmp_path}/9.tar"})
@@ -99,13 +103,13 @@ def test_reading_says_what_is_wrong_instead_of_raising(tmp_path: Path, read_whol
 def test_a_row_cannot_leave_its_folder(tmp_path: Path, name: str) -> None:
     (tmp_path / "secret").write_bytes(b"secret")
     (tmp_path / "in").mkdir()
-    answer = read_local({"source_root": str(tmp_path / "in"), "url": name})
+    answer = read_local({"source_root": str(tmp_path / "in"), "url": name, "manifest_sha256": ""})
     assert isinstance(answer, Rejection) and answer.reason == "outside_folder"
 
 
 def test_files_that_vanish_or_grow_are_rejected(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"0123456789")
-    row = {"source_root": str(tmp_path), "url": "a.jpg"}
+    row = {"source_root": str(tmp_path), "url": "a.jpg", "manifest_sha256": ""}
     large = read_local(row, max_nbytes=5)
     assert isinstance(large, Rejection) and (large.reason, large.measured) == ("too_large", 10.0)
     (tmp_path / "a.jpg").unlink()
