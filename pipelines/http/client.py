@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import itertools
 import random
 import re
@@ -18,6 +19,7 @@ from urllib.parse import quote, urljoin, urlsplit
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 from yarl import URL
 
+from million_ird.errors import UsageError
 from million_ird.records import Rejection, normalise_url
 from pipelines.http.body import Body, read_body, store_body
 from pipelines.http.failures import as_fetch_error, status_error
@@ -30,6 +32,9 @@ from pipelines.http.settings import HttpSettings
 from pipelines.http.shared_hosts import Hosts, LocalHosts
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_KEEPALIVE_S = 2.0
+"""An idle connection is kept so long: rows of a busy host follow at once, and a list of many small hosts must not
+gather open connections."""
 _DRAINED_NBYTES = 16 * 1024
 """A body that nobody wants is read up to this size, to keep the connection; a larger one costs the connection."""
 _ASCII = "".join(map(chr, range(128)))
@@ -91,7 +96,8 @@ class Client:
     Args:
         settings: the recipe's [fetch].
         hosts: the build's ledger, or None if no host is shared with another unit.
-        shared_hosts: the hosts (as in the column `host`) that stand in that ledger; others live in one of this client.
+        shared_hosts: the hosts (as in the column `host`) that stand in that ledger, as do all that only
+            redirects lead to; others stand in a ledger of this client.
         spool: an existing folder for large bodies, this client's alone. They belong to the caller, who discards them.
         lookup: resolves names, for tests; by default the system does.
     """
@@ -127,6 +133,7 @@ class Client:
             use_dns_cache=False,  # the resolver has its own, with the settings' times
             socket_factory=self._guard.open_socket,
             limit=0,  # the gate counts
+            keepalive_timeout=_KEEPALIVE_S,
             ssl=ssl.create_default_context(),
         )
         self._session = await self._closing.enter_async_context(
@@ -169,6 +176,7 @@ class Client:
 
         Raises:
             StoreError: the spool cannot be written.
+            UsageError: the process may not open as many files as it needs.
         """
         begun = self._now()
         try:
@@ -211,12 +219,13 @@ class Client:
     async def _walk(self, url: str, consume: Callable[[ClientResponse], Awaitable[T]], *, obey_robots: bool) -> T:
         """Ask for a URL and follow its redirects, each hop judged as the first."""
         seen: set[str] = set()
-        for _ in range(self._settings.max_redirects + 1):
+        for hop in range(self._settings.max_redirects + 1):
             target = request_url(url)
             if str(target) in seen:
                 raise FetchError(Reason.REDIRECT_LOOP, f"again at {target}")
             seen.add(str(target))
             self._guard.check_host(target.raw_host or "")
+            self._gate.meet(target.raw_authority, redirected=hop > 0)
             if obey_robots and self._settings.robots == "honour":
                 rules = await self._rules(target)
                 rules.check(str(target))
@@ -244,6 +253,8 @@ class Client:
             returned = Returned(Outcome.ANSWERED, error.pause_s)
             raise
         except (ClientError, TimeoutError, OSError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+                raise UsageError("too many open files: raise `ulimit -n` or lower fetch.connections") from error
             problem = as_fetch_error(error)
             returned = Returned(Outcome.FAILED if problem.reason in UNHEALTHY else Outcome.ANSWERED)
             raise problem from error

@@ -28,13 +28,14 @@ class _Lane:
     """The queues before one ledger, and the task that talks to it."""
 
     def __init__(
-        self, hosts: Hosts, connections: _Connections, heartbeat_s: float, on_release: Callable[[], None]
+        self, settings: HttpSettings, hosts: Hosts, connections: _Connections, on_freed: Callable[[], None]
     ) -> None:
         self.hosts = hosts
         self._worker = uuid.uuid4().hex
         self._connections = connections
-        self._heartbeat_s = heartbeat_s
-        self._on_release = on_release
+        self._heartbeat_s = settings.lease_s / 3
+        self._per_host = settings.per_host_connections
+        self._on_freed = on_freed
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
         self._returned: defaultdict[str, list[Returned]] = defaultdict(list)
         self._due: dict[str, None] = {}  # hosts to ask about next, in order of arrival
@@ -63,7 +64,7 @@ class _Lane:
         self._connections.free += 1
         self._returned[host].append(returned)
         self._ask_soon(host)
-        self._on_release()
+        self._on_freed()
 
     def connection_freed(self) -> None:
         """Rows that lacked a connection may try again."""
@@ -109,7 +110,7 @@ class _Lane:
     def _collect(self) -> list[Ask]:
         asks = []
         for host in self._due:
-            want = min(self._count_waiting(host), self._connections.free)
+            want = min(self._count_waiting(host), self._connections.free, self._per_host)
             self._connections.free -= want
             if host in self._waiting and want == 0:
                 self._starved[host] = None
@@ -129,7 +130,9 @@ class _Lane:
 
     def _hand_out(self, grant: Grant, wanted: int) -> None:
         loop = asyncio.get_running_loop()
-        self._connections.free += wanted - len(grant.waits_s)
+        if len(grant.waits_s) < wanted:
+            self._connections.free += wanted - len(grant.waits_s)
+            self._on_freed()
         self._held += len(grant.waits_s)
         for wait_s in grant.waits_s:
             if wait_s > 0:
@@ -179,31 +182,34 @@ class Gate:
         self, settings: HttpSettings, local: Hosts, shared: Hosts | None, shared_hosts: Collection[str]
     ) -> None:
         connections = _Connections(settings.connections)
-        heartbeat_s = settings.lease_s / 3
         self._shared_hosts = shared_hosts
-        self._local = _Lane(local, connections, heartbeat_s, self._connection_freed)
-        self._shared = _Lane(shared, connections, heartbeat_s, self._connection_freed) if shared else self._local
+        self._local = _Lane(settings, local, connections, self._connection_freed)
+        self._shared = _Lane(settings, shared, connections, self._connection_freed) if shared else self._local
+        self._lanes: dict[str, _Lane] = {}
+
+    def meet(self, host: str, *, redirected: bool) -> None:
+        """Decide, once, in which ledger a host stands. One that only redirects lead to stands in the build's: units
+        whose rows have nothing in common are often redirected to the same server."""
+        if host not in self._lanes:
+            self._lanes[host] = self._shared if redirected or host in self._shared_hosts else self._local
 
     def hosts_for(self, host: str) -> Hosts:
         """The ledger in which the host stands."""
-        return self._lane(host).hosts
+        return self._lanes[host].hosts
 
     async def acquire(self, host: str) -> None:
         """Wait until a request to the host may start, now. Raises FetchError `host_down`."""
-        await self._lane(host).acquire(host)
+        await self._lanes[host].acquire(host)
 
     def release(self, host: str, returned: Returned) -> None:
         """Bring back what `acquire` gave."""
-        self._lane(host).release(host, returned)
+        self._lanes[host].release(host, returned)
 
     async def close(self) -> None:
         """Give everything back."""
         await self._local.close()
         if self._shared is not self._local:
             await self._shared.close()
-
-    def _lane(self, host: str) -> _Lane:
-        return self._shared if host in self._shared_hosts else self._local
 
     def _connection_freed(self) -> None:
         self._local.connection_freed()

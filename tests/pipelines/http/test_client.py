@@ -1,12 +1,13 @@
 """The client against a well-behaved server, and its manners: limits, robots.txt, rests, retries, time."""
 
 import asyncio
+import errno
 import hashlib
 import warnings
 
 import pytest
 
-from million_ird.errors import StoreError
+from million_ird.errors import StoreError, UsageError
 from million_ird.records import Rejection
 from pipelines.http.client import Client, Fetched
 from pipelines.http.settings import HttpSettings
@@ -284,3 +285,23 @@ def test_nothing_is_left_open_when_rows_are_cancelled(tmp_path):
         with serve(lambda request: request.sleep(10)) as server:
             asyncio.run(run(), debug=True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_host_that_rests_does_not_hold_up_the_others(tmp_path):
+    with (
+        serve(lambda request: request.reply(status=429, Retry_After="60")) as busy,
+        serve(lambda request: request.reply(b"x")) as other,
+    ):
+        urls = [f"{busy.url}/{number}" for number in range(30)] + [f"{other.url}/{number}" for number in range(30)]
+        results = fetch(tmp_path, *urls, connections=2, unit_time_cap_s=5)
+    assert {result.reason for result in results[:30]} == {"unit_time_cap"}
+    assert all(isinstance(result, Fetched) for result in results[30:])
+
+
+def test_too_many_open_files_is_an_error_that_says_what_to_do(tmp_path, monkeypatch):
+    def none_left(guard, addr_info):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr("pipelines.http.guard.Guard.open_socket", none_left)
+    with pytest.raises(UsageError, match="ulimit"):
+        fetch(tmp_path, "http://127.0.0.1:9/")

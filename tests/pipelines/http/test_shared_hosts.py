@@ -21,7 +21,7 @@ def ray_cluster():
     """A small cluster of this test's own, gone afterwards."""
     import ray
 
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="error")
+    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="error")
     try:
         yield ray
     finally:
@@ -158,6 +158,22 @@ def test_hosts_of_one_unit_never_trouble_the_shared_ledger(tmp_path):
     with serve(lambda request: request.reply(b"x")) as server:
         reasons = asyncio.run(fetch_all([server.url], settings, hosts, frozenset({"elsewhere"}), tmp_path))
     assert reasons == ["ok"]
+
+
+def test_a_host_that_only_redirects_lead_to_stands_in_the_shared_ledger(tmp_path):
+    asked = []
+
+    class Watched(LocalHosts):
+        async def exchange(self, worker, asks):
+            asked.extend(ask.host for ask in asks)
+            return await super().exchange(worker, asks)
+
+    settings = HttpSettings(allow_private_networks=True)
+    with serve(lambda request: request.reply(b"x")) as cdn, serve(lambda request: request.redirect(cdn.url)) as front:
+        hosts = Watched(HostLedger(settings))
+        reasons = asyncio.run(fetch_all([front.url + "/a"], settings, hosts, frozenset(), tmp_path))
+    assert reasons == ["ok"]
+    assert set(asked) == {cdn.host}
 
 
 def test_the_ledgers_faces_have_the_same_methods(ray_cluster):
