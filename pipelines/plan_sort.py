@@ -18,8 +18,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from million_ird.errors import MillionIrdError
+from million_ird.errors import MillionIrdError, StoreError
 from million_ird.manifest import ManifestBatch
+from million_ird.manifest.blocks import shorten
 from million_ird.records import REJECTED_SOURCE_SCHEMA, SOURCE_SCHEMA
 
 _PIECES = 8
@@ -105,6 +106,7 @@ class Sorter:
     def __init__(self, spill: Path, memory_gb: float) -> None:
         import duckdb
 
+        self._failure, self._spill = duckdb.Error, spill
         self._db = duckdb.connect(str(spill / "plan.duckdb"))
         self._db.execute(f"SET memory_limit = '{round(memory_gb * 1000)}MB'")
         self._db.execute("SET enable_progress_bar = false")
@@ -117,8 +119,14 @@ class Sorter:
     def __enter__(self) -> Sorter:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         self._db.close()
+        if isinstance(error, self._failure):
+            reason = shorten(str(error))
+            raise StoreError(
+                f"the planning sort failed in {self._spill}: {reason}; free some disk space there, or give it more"
+                " memory with execution.spill_gb"
+            ) from None
 
     def _one(self, query: str) -> tuple[Any, ...]:
         """The first row of a result, or () if it is empty."""

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from million_ird.errors import DatasetError, MillionIrdError, UsageError
+from million_ird.errors import DatasetError, MillionIrdError, StoreError, UsageError
 from million_ird.manifest import ManifestSettings
 from million_ird.records import REJECTED_SOURCE_SCHEMA, SOURCE_SCHEMA, image_key
 from million_ird.store import Store
@@ -103,11 +103,11 @@ def test_bytes_depend_neither_on_threads_nor_on_memory_nor_on_the_run(
 ) -> None:
     import duckdb
 
-    numbers = random.Random(5).choices(range(40_000), k=60_000)
+    numbers = random.Random(5).choices(range(20_000), k=30_000)
     manifest = write_list(tmp_path / "list.txt", [f"http://host{n % 300}.example/{n}.jpg" for n in numbers])
     connect = duckdb.connect
     results: list[dict[str, bytes]] = []
-    for threads, memory in ((1, 1.0), (4, 1.0), (3, 0.06), (2, 1.0)):
+    for threads, memory in ((1, 1.0), (4, 1.0), (3, 0.06)):
 
         def with_threads(path: str, threads: int = threads) -> Any:
             return connect(path, config={"threads": threads})
@@ -246,6 +246,12 @@ def test_the_summary_is_read_back_and_progress_is_told(tmp_path: Path, capfd: py
     assert capfd.readouterr() == ("", "")
     assert read_summary(planned.store, planned.folder) == planned.summary
     assert told == [3] and (planned.summary.sized_rows, planned.summary.sized_pixels) == (1, 5000)
+
+
+def test_too_little_memory_is_one_clear_error(tmp_path: Path) -> None:
+    manifest = write_list(tmp_path / "x.txt", urls_of("a.example", 20_000))
+    with pytest.raises(StoreError, match=r"the planning sort failed in .*execution\.spill_gb"):
+        make_plan(tmp_path, [manifest], memory_gb=0.001)
 
 
 def test_damaged_plans_are_named(tmp_path: Path) -> None:
