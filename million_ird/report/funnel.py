@@ -18,6 +18,15 @@ REPEATS = {
     "crop": "crop_of_another",
 }
 """Reasons of the step `deduplicate`, by the kind of match."""
+MEANINGS = {
+    "benchmark_picture": "it shows a picture of a test set",
+    "same_bytes": "the same file as one that stays",
+    "same_pixels": "the same pixels as one that stays, in another file",
+    "near_duplicate": "re-encoded, resized, mirrored, turned or trimmed from one that stays",
+    "crop_of_another": "cropped from one that stays, or the other way round",
+    "no_whole_patch": "smaller than one patch, or never cut",
+}
+"""What the reasons given here tell a person."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ import pyarrow.compute as pc
 
 _COMPACT_AT = 1 << 17
 """Rows of partial counts that are gathered before they are merged."""
+_PARTS = 256
+"""Tables of partial counts that may wait: each costs some kilobytes even if it holds one row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,8 @@ class Tally:
         )
         self._partial.append(part)
         self._waiting += part.num_rows
-        if self._waiting > max(_COMPACT_AT, self._merged.num_rows):
+        few = self._waiting <= max(_COMPACT_AT, self._merged.num_rows)
+        if not few or (len(self._partial) >= _PARTS and self._waiting > self._merged.num_rows):
             self._compact()
 
     def table(self) -> pa.Table:

@@ -21,7 +21,7 @@ def contents_section(collected: Collected) -> Section:
     """What the dataset is made of."""
     images, patches = collected.images, collected.patches
     lead = paragraph(
-        "Licenses are stated as the manifests gave them. Each image's row carries its own license, author and URL; an "
+        "Licenses are stated as the manifests gave them. Each image’s row carries its own license, author and URL; an "
         "empty license means that its manifest named none, not that there is none."
     )
     parts = [
@@ -121,7 +121,7 @@ def _encodings(encodings: Tally) -> Markup:
         lines.append(
             (
                 name(str(r["encoding"])),
-                name(_EXACT.get(str(r["lossless"]), str(r["lossless"]))),
+                _EXACT.get(str(r["lossless"]), str(r["lossless"])[:40]),
                 count(_number(r, "candidates")),
                 count(kept),
                 size(_number(r, "size")),
@@ -130,7 +130,7 @@ def _encodings(encodings: Tally) -> Markup:
         )
     heads = (
         Column("Encoding"),
-        Column("Equal to the source in"),
+        Column("Equal to the source in", own=True),
         *(Column(t, True) for t in ("Candidates", "Kept", "Bytes", "Mean size")),
     )
     return table("Encodings of the patches", heads, lines)

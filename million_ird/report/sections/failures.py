@@ -21,15 +21,22 @@ def failures_section(images: ImageCounts, log: LogSummary | None) -> Section:
         body = [empty("Nothing failed to be fetched." if planned else "No image was planned.")]
     else:
         lead = paragraph(
-            f"{count(failed)} of {count(planned)} images ({share(failed, planned)}) could not be fetched. "
-            f"{count(passing)} of the failures were transient: ",
-            tag("code", "million-ird retry-failed"),
-            f" may bring them. The other {count(failed - passing)} are permanent.",
+            f"{count(failed)} of {count(planned)} images ({share(failed, planned)}) could not be fetched. ",
+            *_cure(failed, passing),
         )
         body = [lead, tag("div", _errors(images.failures), _hosts(images.failures), class_="columns")]
     if log is not None and log.host_errors:
         body.append(_attempts(log))
     return Section("failures", "What could not be fetched", join(body))
+
+
+def _cure(failed: int, passing: int) -> list[str]:
+    """What a later try may do about it."""
+    if not passing:
+        return ["All of these failures are permanent."]
+    retry = tag("code", "million-ird retry-failed")
+    rest = f" The other {count(failed - passing)} are permanent." if passing < failed else ""
+    return [f"{count(passing)} of the failures may pass: ", retry, f" tries them again.{rest}"]
 
 
 def _regroup(tally: Tally, names: tuple[str, ...]) -> Tally:

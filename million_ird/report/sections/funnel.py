@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from million_ird.report.funnel import Stage
+from million_ird.report.funnel import MEANINGS, Stage
 from million_ird.report.markup import Markup, join, number, tag
 from million_ird.report.sections.section import Section, paragraph
 from million_ird.report.tables import Column, name, table
@@ -24,7 +24,7 @@ def funnel_section(stages: tuple[Stage, ...], meanings: Mapping[str, str]) -> Se
         "Every row is accounted for: at each step, what came in is what went on plus what was dropped for a stated "
         "reason. The solid part of a bar went on, the orange part did not."
     )
-    return Section("funnel", "From rows to patches", join([lead, bars, _reasons(stages, meanings)]))
+    return Section("funnel", "From rows to patches", join([lead, bars, _reasons(stages, {**MEANINGS, **meanings})]))
 
 
 def _stage(stage: Stage, most: int) -> Markup:

@@ -27,7 +27,8 @@ OVERLAPS = """
   const outside = boxes.filter(([, b]) => b.left < frame.left - 1 || b.right > frame.right + 1);
   const touch = (a, b) =>
     a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 3 && b.top < a.bottom - 3;
-  const pairs = boxes.flatMap(([t, a], i) => boxes.slice(i + 1).filter(([, b]) => touch(a, b)).map(([u]) => t + ' on ' + u));
+  const pairs = boxes.flatMap(([t, a], i) =>
+    boxes.slice(i + 1).filter(([, b]) => touch(a, b)).map(([u]) => t + ' on ' + u));
   return outside.map(([t]) => 'outside: ' + t).concat(pairs);
 })
 """

@@ -9,7 +9,7 @@ from million_ird.report import words
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0, "0\u202fB"), (999, "999\u202fB"), (1000, "1.00\u202fkB"), (999_600, "1.00\u202fMB"), 
+    [(0, "0\u202fB"), (999, "999\u202fB"), (1000, "1.00\u202fkB"), (999_600, "1.00\u202fMB"),
      (12_340_000, "12.3\u202fMB"), (4.56e12, "4.56\u202fTB")],
 )  # fmt: skip
 def test_bytes_have_three_digits_and_an_si_prefix(value: int, text: str) -> None:
