@@ -40,7 +40,7 @@ def page(
         distributions_section(images, patches, disagreeing),
         contents_section(collected),
         sheets_section(collected),
-        duplicates_section(collected.duplicates, collected.images.stages["screened"]),
+        duplicates_section(collected.duplicates, collected.images.stages["screened"], sum(collected.images.kinds[1:])),
         benchmarks_section(collected.duplicates),
         throughput_section(collected, inputs.log),
         reading_section(inputs),

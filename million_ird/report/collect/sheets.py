@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -53,9 +54,10 @@ class Sheets:
         columns: dict[str, npt.NDArray[np.float64]],
         picture: Callable[[int, float | None], Picture],
     ) -> None:
-        """Offer kept rows. A key is a hash, so the smallest ones are a fair sample of all."""
-        nothing = np.zeros(len(keys))
-        self._kept.offer_rows(rows, nothing, keys, lambda row: picture(row, None))
+        """Offer kept rows. Those with the smallest hash of their key are a fair sample of all."""
+        lots = np.ones(len(keys))
+        lots[rows] = [_lot(keys[row]) for row in rows.tolist()]
+        self._kept.offer_rows(rows, lots, keys, lambda row: picture(row, None))
         for screen in self._screens:
             for reason, bound in screen.bounds:
                 values = columns[screen.name]
@@ -113,3 +115,8 @@ class Sheets:
 
 def _with_value(picture: Callable[[int, float | None], Picture], values: npt.NDArray[np.float64], row: int) -> Picture:
     return picture(row, float(values[row]) if np.isfinite(values[row]) else None)
+
+
+def _lot(key: str) -> float:
+    """A number in [0, 1) that depends on the key alone. (The patches of one image have neighbouring keys.)"""
+    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=6).digest()) / 2**48

@@ -7,7 +7,7 @@ from million_ird.report.markup import Markup, join, tag
 from million_ird.report.sections.section import Section, empty, paragraph
 from million_ird.report.tables import Column, name, table
 from million_ird.report.thumbnails import image
-from million_ird.report.words import count, measure, plain
+from million_ird.report.words import count, measure, plain, share
 
 _WORDS = {
     "bytes": "The same bytes",
@@ -17,16 +17,17 @@ _WORDS = {
 }
 
 
-def duplicates_section(duplicates: DuplicateCounts, kept: int) -> Section:
-    """What was found to be in the dataset already."""
+def duplicates_section(duplicates: DuplicateCounts, kept: int, dropped: int) -> Section:
+    """What was found to be in the dataset already: `dropped` of the `kept` images that passed the screens."""
     rows = [r for r in duplicates.found.table().to_pylist() if r["kind"] != KINDS[0]]
     total = sum(r["images"] for r in rows)
     if not total:
         return Section("duplicates", "Duplicates", empty(f"No duplicate was found among {count(kept)} images."))
     body = [
         paragraph(
-            f"{count(total)} images repeat one that stays. Of each pair, the left picture was dropped and the right "
-            "one is kept; the least alike pairs come first, for there a mistake would show."
+            f"{count(dropped)} of the {count(kept)} images that the screens kept ({share(dropped, kept)}) repeat one "
+            "that stays. Of each pair, the left picture was dropped and the right one is kept; the least alike pairs "
+            "come first, for there a mistake would show."
         ),
         _table(rows),
         *(_pairs(_WORDS[kind], duplicates.pairs[kind].items) for kind in KINDS[1:]),
@@ -63,7 +64,7 @@ def _table(rows: list[dict[str, object]]) -> Markup:
         )
         for r in ordered
     ]
-    return table("Duplicates by kind", (Column("Kind"), Column("Transform"), Column("Images", True)), lines)
+    return table("Matches by kind", (Column("Kind"), Column("Transform"), Column("Matches", True)), lines)
 
 
 def _pairs(title: str, pairs: list[Pair]) -> Markup:
