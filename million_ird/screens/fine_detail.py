@@ -13,6 +13,7 @@ from million_ird.screens.screen import Screen
 _COARSEST = 1 / 16  # of the Nyquist frequency; below lies what any enlargement keeps
 _FINEST = 1 / 2  # the last octave: gone after enlarging twofold
 _FLOOR_DB = -60.0
+_ROUNDING = 1e-10  # of the mean's power: what float32 leaves in the bins of a picture of one grey
 
 
 def fine_detail(photo: Photo) -> float:
@@ -23,29 +24,35 @@ def fine_detail(photo: Photo) -> float:
     cancels, which separates it from Laplacian variance; noise and grain raise it. Windows are tapered (Hann) and their
     power summed, so the textured ones decide.
     """
-    finest = total = 0.0
+    finest = total = everything = 0.0
     for window in photo.windows:
         taper, above_coarsest, above_finest = _masks(*window.shape)
-        pixels = window.astype(np.float32)
-        pixels -= pixels.mean()
-        spectrum = np.fft.rfft2(pixels * taper)
-        power = spectrum.real**2 + spectrum.imag**2
+        # Real and imaginary parts side by side: their squares are the power.
+        spectrum = np.fft.rfft2(window * taper).view(np.float32)
+        power = np.square(spectrum, out=spectrum)
         total += float(np.vdot(power, above_coarsest))
         finest += float(np.vdot(power, above_finest))
-    return max(_FLOOR_DB, 10 * float(np.log10(finest / total))) if finest > 0 else _FLOOR_DB
+        everything += float(power[0, 0])
+    if total <= _ROUNDING * everything or finest <= 0:
+        return _FLOOR_DB
+    return max(_FLOOR_DB, 10 * float(np.log10(finest / total)))
 
 
 @lru_cache(maxsize=2)
 def _masks(height: int, width: int) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """The taper (height, width), and how often each bin of the half spectrum counts above either frequency."""
-    taper = np.outer(np.hanning(height + 2)[1:-1], np.hanning(width + 2)[1:-1])
+    """The taper (height, width), and how often each part of each bin of the half spectrum counts above either
+    frequency; (height, 2 × bins), every bin twice for its real and its imaginary part."""
+    # The periodic window: its transform is three bins wide, so the mean does not leak into the bins that count.
+    taper = np.outer(np.hanning(height + 1)[:-1], np.hanning(width + 1)[:-1])
     frequency = np.hypot(2 * np.fft.fftfreq(height)[:, None], 2 * np.fft.rfftfreq(width)[None])
     twice = np.full(frequency.shape, 2.0)  # a half spectrum leaves out the mirrored half …
     twice[:, 0] = 1.0  # … of all columns but the first and, for even widths, the last
     if width % 2 == 0:
         twice[:, -1] = 1.0
-    masks = (twice * (frequency >= _COARSEST), twice * (frequency >= _FINEST))
-    return taper.astype(np.float32), masks[0].astype(np.float32), masks[1].astype(np.float32)
+    coarsest, finest = (
+        np.repeat(twice * (frequency >= lowest), 2, axis=1).astype(np.float32) for lowest in (_COARSEST, _FINEST)
+    )
+    return taper.astype(np.float32), coarsest, finest
 
 
 SCREEN = Screen(

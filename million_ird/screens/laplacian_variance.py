@@ -13,7 +13,7 @@ def laplacian_variance(photo: Photo) -> float:
 
     Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy" (2000). Noise and contrast raise it, blur and
     empty areas lower it: a soft measure of sharpness. Read in bands (`Photo.bands`), each with the rows
-    next to it; above four megapixels every third band stands for all.
+    next to it; of large photographs only every k-th band.
     """
     total = squares = count = 0.0
     for rows in photo.bands:
@@ -31,7 +31,7 @@ SCREEN = Screen(
     name="laplacian_variance",
     unit="grey levels squared",
     digits=2,
-    measured_on="luma, every pixel; above 4 megapixels every third band of 32 rows",
+    measured_on="luma, every pixel; from 4 megapixels on bands of 32 rows that hold 2-3 megapixels",
     source="Pech-Pacheco et al. 2000",
     cost="cheap",
     measure=laplacian_variance,

@@ -30,6 +30,7 @@ FEATURES = 36
 """18 at each of two scales."""
 _WINDOW, _PER_AXIS = 3 * PATCH, 4  # larger photographs: 16 windows of 3 × 3 patches, 144 patches
 _SHARP_SHARE = 0.75  # the pristine model learns from patches at least this sharp relative to the sharpest, eq. 5
+_ROUNDING = 1e-4  # float32 rounding of a normalised coefficient stays well below this
 _SHIFTS = ((0, 1), (1, 0), (1, 1), (1, -1))  # the four neighbours whose products are modelled, eq. 7
 _MODEL_FILE = "niqe_pristine.npz"
 
@@ -167,7 +168,10 @@ def _mscn(image: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.f
     mean = cv2.sepFilter2D(centred, cv2.CV_32F, kernel, kernel, borderType=cv2.BORDER_REPLICATE)
     square = cv2.sepFilter2D(centred * centred, cv2.CV_32F, kernel, kernel, borderType=cv2.BORDER_REPLICATE)
     deviation = np.sqrt(np.abs(square - mean * mean))
-    return (centred - mean) / (deviation + 1), deviation
+    normalised = (centred - mean) / (deviation + 1)
+    # Where all is one grey, rounding alone would decide what is negative and what is positive, and so the fit.
+    normalised[np.abs(normalised) < _ROUNDING] = 0
+    return normalised, deviation
 
 
 def _half(image: NDArray[np.float32]) -> NDArray[np.float32]:

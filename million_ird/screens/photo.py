@@ -22,9 +22,8 @@ _GRID = 16
 """Windows start at multiples of this, so that they lie on the JPEG block grid (8, or 16 with chroma subsampling)."""
 _BAND = 32
 """Rows of a band: whole JPEG blocks, and small enough that a band stays in the processor's cache."""
-_BAND_EVERY = 3
-_ALL_BANDS_UP_TO = 4_000_000
-"""Pixels up to which the bands cover the image; above, every third is read."""
+_BANDED_PIXELS = 2_000_000
+"""The bands lie as far apart as they can while they still hold about this many pixels."""
 _SAMPLED_PIXELS = 250_000
 """The pixel sample is the coarsest odd-stepped one that still holds this many pixels."""
 
@@ -79,8 +78,10 @@ class Photo:
 
     @cached_property
     def bands(self) -> tuple[slice, ...]:
-        """The rows of bands 32 high that stand for the image: all of it up to 4 megapixels, every third above."""
-        step = _BAND * (_BAND_EVERY if self.width * self.height > _ALL_BANDS_UP_TO else 1)
+        """The rows of bands 32 high that stand for the image: every k-th, k = pixels / 2 million (at least 1), so
+        about 2 to 4 million pixels of a large photograph, from top to bottom, and all of one under 4 million."""
+        every = max(1, self.width * self.height // _BANDED_PIXELS)
+        step = _BAND * every
         return tuple(slice(top, min(top + _BAND, self.height)) for top in range(0, self.height, step))
 
     @cached_property

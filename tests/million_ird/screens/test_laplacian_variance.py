@@ -19,8 +19,8 @@ def test_bands_give_the_variance_of_the_whole(photo_from_pixels: MakePhoto, shap
     assert laplacian_variance(photo_from_pixels(luma)) == pytest.approx(expected, rel=1e-9)
 
 
-def test_a_third_of_the_bands_stands_for_a_large_image(photo_from_pixels: MakePhoto) -> None:
-    luma = np.random.default_rng(0).integers(0, 256, (2100, 2000), np.uint8)
+def test_some_bands_stand_for_a_large_image(photo_from_pixels: MakePhoto) -> None:
+    luma = np.random.default_rng(0).integers(0, 256, (2100, 2800), np.uint8)
     expected = cv2.Laplacian(luma, cv2.CV_64F).var()
     assert laplacian_variance(photo_from_pixels(luma)) == pytest.approx(expected, rel=0.01)
 
