@@ -14,6 +14,7 @@ from io import BytesIO
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from million_ird.errors import UsageError
 from million_ird.fingerprint import HASH_BYTES, TRANSFORMS, transformed_hash
@@ -58,6 +59,15 @@ class Tombstones:
             if nearest <= NEAR_BITS:
                 return Rejection("screen", "taken_down", float(nearest), "like a picture that was taken down")
         return None
+
+    def near(self, phashes: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        """Which of many perceptual hashes (n, 32) lie within `NEAR_BITS` of a tombstone's, in any orientation: (n,)."""
+        found = np.zeros(len(phashes), np.bool_)
+        for own in self._phashes:
+            for transform in TRANSFORMS:
+                turned = np.frombuffer(transformed_hash(own.tobytes(), transform), np.uint8)
+                found |= np.bitwise_count(phashes ^ turned).sum(axis=-1, dtype=np.int64) <= NEAR_BITS
+        return found
 
     def to_parquet(self) -> bytes:
         sink = BytesIO()

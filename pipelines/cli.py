@@ -62,16 +62,90 @@ def report(argv: Sequence[str]) -> int:
 
 def verify(argv: Sequence[str]) -> int:
     """`million-ird verify URL`: every checksum, count and key; every patch decodes. 1 if anything is wrong."""
+    from pipelines.executors.base import ExecutionSettings
+    from pipelines.session import make_executor
     from pipelines.verify import verify as run_verify
 
     dataset = _open(argv, "verify", "Check every checksum, count and key, and that every patch decodes.")
-    files, members, problems = run_verify(dataset, _say)
+    executor = make_executor(ExecutionSettings())
+    try:
+        files, members, problems = run_verify(dataset, executor, _say)
+    finally:
+        executor.close()
     for problem in problems:
         print(problem)
     print(
         f"{files:,} files and {members:,} members checked: {f'{len(problems):,} problems' if problems else 'all well'}"
     )
     return 1 if problems else 0
+
+
+def inspect(argv: Sequence[str]) -> int:
+    """`million-ird inspect URL`: what is in it, and one sample."""
+    parser = argparse.ArgumentParser(prog="million-ird inspect", description="What is in a dataset, and one sample.")
+    parser.add_argument("url", help="the dataset: a folder, or any fsspec URL")
+    parser.add_argument("--key", default="", help="the key of a patch or image to show, in place of one chosen for you")
+    parser.add_argument("--sample", metavar="OUT.png", help="write the sample's pixels there, turned upright")
+    arguments = parser.parse_args(argv)
+    from million_ird.overview import find_sample, overview, render, render_sample, write_sample
+
+    dataset = open_dataset(arguments.url)
+    seen = overview(dataset)
+    sample = find_sample(dataset, arguments.key or seen.sample_key)
+    if arguments.sample:
+        write_sample(dataset, sample, arguments.sample)
+    print(render(seen))
+    print(render_sample(sample))
+    if arguments.sample:
+        print(f"written: {arguments.sample}")
+    return 0
+
+
+def retry_failed(argv: Sequence[str]) -> int:
+    """`million-ird retry-failed URL`: another try for what failed for a reason that may pass."""
+    parser = argparse.ArgumentParser(
+        prog="million-ird retry-failed",
+        description="Fetch again what failed for a reason that may pass, as a new generation of the dataset.",
+    )
+    parser.add_argument("url", help="the dataset: a folder, or any fsspec URL")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="more patience: fetch.retries=5"
+    )
+    arguments = parser.parse_args(argv)
+    from pipelines.retry import retry_failed as run_retry
+    from pipelines.retry import retry_recipe
+    from pipelines.session import session
+
+    recipe = retry_recipe(open_dataset(arguments.url), arguments.set)
+    with _stopped_by_sigterm(), session(arguments.url, recipe, _say) as run:
+        retried = run_retry(run)
+    print(retried or "nothing failed for a reason that may pass: nothing to do")
+    return _farewell(open_dataset(arguments.url), run.given_up) if retried else 0
+
+
+def recut(argv: Sequence[str]) -> int:
+    """`million-ird recut URL --out NEW`: other patches from the images already fetched."""
+    parser = argparse.ArgumentParser(
+        prog="million-ird recut",
+        description="Cut again with other settings from the images already fetched, into another place.",
+    )
+    parser.add_argument("url", help="the dataset whose images are used; it is only read")
+    parser.add_argument("--out", required=True, metavar="NEW", help="where the new dataset goes")
+    parser.add_argument("--recipe", default="", help="a recipe in place of the dataset's own")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="patches.size=256 and the like"
+    )
+    arguments = parser.parse_args(argv)
+    from pipelines.recut import check_source, recut_recipe
+    from pipelines.recut import recut as run_recut
+    from pipelines.session import session
+
+    old = open_dataset(arguments.url)
+    recipe = recut_recipe(old, arguments.recipe, arguments.set)
+    check_source(old, recipe, arguments.out)
+    with _stopped_by_sigterm(), session(arguments.out, recipe, _say) as run:
+        dataset = run_recut(run, old)
+    return _farewell(dataset, run.given_up)
 
 
 def takedown(argv: Sequence[str]) -> int:

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -83,14 +82,15 @@ def plan_retry(dataset: Dataset, recipe: Recipe) -> PlanSummary | None:
 def _failed(dataset: Dataset, keys: list[str]) -> Iterator[tuple[int, ManifestBatch]]:
     """The sources of the failed images, as the batches of one manifest; their keys are added to `keys`."""
     reasons = pa.array(sorted(RETRIED_REASONS))
+    none = pa.RecordBatch.from_pylist([], schema=REJECTED_SOURCE_SCHEMA)
     read = 0
     for batch in dataset.image_rows([*SOURCE_SCHEMA.names, "step", "reason"]):
         failed = batch.filter(pc.and_(pc.equal(batch["step"], "fetch"), pc.is_in(batch["reason"], value_set=reasons)))
         sources = failed.select(SOURCE_SCHEMA.names).cast(SOURCE_SCHEMA)
         keys += sources["key"].to_pylist()
-        rows = np.arange(read, read + sources.num_rows)
+        rows = range(read, read + sources.num_rows)
         read += sources.num_rows
-        yield 0, ManifestBatch(sources, REJECTED_SOURCE_SCHEMA.empty_table().to_batches()[0], rows)
+        yield 0, ManifestBatch(sources, none, rows)
 
 
 def _publish(store: Store, number: int, out: Path, summary: PlanSummary) -> None:

@@ -137,6 +137,13 @@ def recipe_from_dict(values: Mapping[str, Any]) -> Recipe:
     return settings.from_dict(Recipe, values)
 
 
+def recipe_with(values: Mapping[str, Any], overrides: Iterable[str] = ()) -> Recipe:
+    """The recipe of plain values with `key=value` overrides, whose relative locations belong to the current folder."""
+    changed = settings.apply_overrides(values, overrides)
+    _locate(changed, ".")
+    return recipe_from_dict(changed)
+
+
 def bundled_recipes() -> list[str]:
     """Names of the recipes that come with the package."""
     return sorted(item.name for item in BUNDLED.iterdir() if item.name.endswith(".toml"))

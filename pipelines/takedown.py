@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -29,6 +30,9 @@ _WANTED_COLUMNS = ("url", "final_url", "host", "license", "sha256", "manifest_sh
 _HASHES = ("sha256", "pixel_hash", "phash")
 _NO_PICTURE = ("", "html", "text", "empty", "unknown")
 """Formats of bytes that are no picture: an error page that many URLs give must not be buried with one of them."""
+
+_NEAR_LIMIT = 100
+"""Most images whose perceptual hashes are compared with all others: 100 against 2 million take three minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +120,7 @@ def run_takedown(url: str, wanted: Wanted, reason: str, only_say: bool, say: Say
         print(_what(dataset, wanted, found), flush=True)
         if found.rows or is_interrupted(dataset.store):
             changed = take_down(dataset, found, reason, say)
-            print(f"taken down; {changed:,} units were rewritten; {_check(dataset)}")
+            print(f"taken down: {_count(changed, 'unit', 'units')} rewritten, {_check(dataset)}")
     for home in sorted(found.elsewhere):
         print(f"the bytes are also in {home}, which this dataset was cut from: take them down there as well")
     return 0 if found.rows or is_buried(dataset, wanted) else 1
@@ -125,17 +129,23 @@ def run_takedown(url: str, wanted: Wanted, reason: str, only_say: bool, say: Say
 def _what(dataset: Dataset, wanted: Wanted, found: Found) -> str:
     """One line: what will go, or why nothing will."""
     if found.rows:
-        copies = f" and {found.copies:,} copies of them" if found.copies else ""
-        return f"{wanted}: {len(found.named):,} images{copies}, with {found.patches:,} patches"
+        copies = f" and {_count(found.copies, 'copy', 'copies')}" if found.copies else ""
+        return f"{wanted}: {_count(len(found.named), 'image', 'images')}{copies}, with {found.patches:,} kept patches"
     if is_buried(dataset, wanted):
         return f"{wanted} was taken down before: nothing to do"
     buried = len(read_tombstones(dataset.store))
-    note = f" ({buried:,} images were taken down before; nothing but hashes is left of them)" if buried else ""
+    note = f" ({buried:,} taken down before; nothing but hashes is left of those)" if buried else ""
     return f"nothing in {dataset.url} matches {wanted}{note}"
 
 
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"
+
+
 def _check(dataset: Dataset) -> str:
-    return f"{len(read_tombstones(dataset.store)):,} tombstones in {dataset.store.path(TOMBSTONES)}"
+    return (
+        f"{_count(len(read_tombstones(dataset.store)), 'tombstone', 'tombstones')} in {dataset.store.path(TOMBSTONES)}"
+    )
 
 
 def find(dataset: Dataset, wanted: Wanted) -> Found:
@@ -167,7 +177,7 @@ def take_down(dataset: Dataset, found: Found, reason: str, say: Say) -> int:
     store = dataset.store
     begin(store)
     _bury(store, found, reason)
-    say(f"{len(found.rows):,} images are buried; rewriting the files that hold something of them")
+    say(f"{_count(len(found.rows), 'image is', 'images are')} buried; rewriting the files that hold something of them")
     return finish(dataset)
 
 
@@ -207,22 +217,29 @@ def _with_copies(dataset: Dataset, named: set[str], buried: set[str]) -> dict[st
 
 
 def _same_picture(dataset: Dataset, keys: set[str]) -> set[str]:
-    """Keys of all images with the bytes or the pixels of one of these."""
-    hashes: set[str] = set()
-    for batch in _hash_rows(dataset):
-        for row in _filtered(batch, keys).to_pylist():
-            hashes |= set() if row["format"] in _NO_PICTURE else {row["sha256"], row["pixel_hash"]}
-    accepted = pa.array(sorted(hashes - {""}), pa.string())
+    """Keys of all images that a later build would take for one of these: equal bytes, pixels or (nearly) hash.
+
+    Where many go at once, only equal ones are looked for: the near ones are in the clusters of the deduplication.
+    """
+    known = [row for batch in _hash_rows(dataset) for row in _filtered(batch, keys).to_pylist()]
+    known = [row for row in known if row["format"] not in _NO_PICTURE]
+    accepted = {row[name] for row in known for name in ("sha256", "pixel_hash")} - {""}
+    hashes = pa.array(sorted(accepted), pa.string())
+    tombstones = Tombstones(pa.Table.from_pylist(known, schema=TOMBSTONE_SCHEMA)) if len(known) <= _NEAR_LIMIT else None
     same: set[str] = set()
     for batch in _hash_rows(dataset):
-        hits = pc.or_(*(pc.is_in(batch[name], value_set=accepted) for name in ("sha256", "pixel_hash")))
+        hits = pc.or_(*(pc.is_in(batch[name], value_set=hashes) for name in ("sha256", "pixel_hash")))
         same |= set(batch.filter(hits)["key"].to_pylist())
+        kept = batch.filter(batch["kept"])
+        if tombstones is not None and kept.num_rows:
+            phashes = np.frombuffer(b"".join(kept["phash"].to_pylist()), np.uint8).reshape(kept.num_rows, -1)
+            same |= set(kept.filter(pa.array(tombstones.near(phashes)))["key"].to_pylist())
     return same
 
 
 def _hash_rows(dataset: Dataset) -> Iterator[pa.RecordBatch]:
     for generation in dataset.generations():
-        yield from dataset.image_rows_of(generation, [*_HASHES, "format", "tar"])
+        yield from dataset.image_rows_of(generation, [*_HASHES, "format", "kept", "tar"])
 
 
 def _filtered(batch: pa.RecordBatch, keys: set[str]) -> pa.RecordBatch:

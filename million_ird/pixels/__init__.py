@@ -8,7 +8,7 @@ or guesses: whatever cannot be decoded exactly is a `Rejection` with a reason of
 from __future__ import annotations
 
 from million_ird.pixels.decode import decode
-from million_ird.pixels.encode import decode_patch, encode_thumbnail, encode_webp_lossless
+from million_ird.pixels.encode import decode_patch, encode_png, encode_thumbnail, encode_webp_lossless
 from million_ird.pixels.header import read_header
 from million_ird.pixels.model import DecodeSettings, Header
 from million_ird.pixels.sniff import sniff
@@ -18,6 +18,7 @@ __all__ = [
     "Header",
     "decode",
     "decode_patch",
+    "encode_png",
     "encode_thumbnail",
     "encode_webp_lossless",
     "read_header",

@@ -25,6 +25,15 @@ def encode_webp_lossless(rgb: npt.NDArray[np.uint8]) -> bytes:
     return out.getvalue()
 
 
+def encode_png(rgb: npt.NDArray[np.uint8]) -> bytes:
+    """Encode (H, W, 3) uint8 RGB as PNG, for a person to look at; the dataset itself holds none."""
+    from PIL import Image
+
+    out = io.BytesIO()
+    Image.fromarray(rgb).save(out, "PNG")
+    return out.getvalue()
+
+
 def encode_thumbnail(rgb: npt.NDArray[np.uint8], side: int = 160) -> bytes:
     """A small baseline JPEG of (H, W, 3) uint8 RGB whose longer side is at most `side` pixels; never enlarged."""
     import cv2
