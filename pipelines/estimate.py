@@ -77,7 +77,7 @@ def estimate(summary: PlanSummary, recipe: Recipe) -> PlanEstimate:
         patches=patches,
         patch_bytes=Range(patches.low * patch_bytes, patches.high * patch_bytes),
         image_bytes={"all": Range(fetched_bytes, fetched_bytes), "kept": kept_bytes, "none": Range(0.0, 0.0)},
-        scratch_bytes=workers * summary.unit_rows * pixels * BYTES_PER_PIXEL,
+        scratch_bytes=min(workers * summary.unit_rows, summary.planned) * pixels * BYTES_PER_PIXEL,
         seconds=seconds,
         bound=bound,
         workers=workers,
@@ -102,7 +102,9 @@ def to_text(plan: PlanEstimate, recipe: Recipe) -> str:
         lines += [("", f"{rows:,} from {name}") for name, rows in summary.sources.items()]
     lines += [("hosts", _hosts(summary))]
     lines += [("units", f"{summary.units:,} of about {summary.unit_rows:,} rows, {plan.workers} at a time")]
-    lines += [("download", f"{_bytes(plan.fetched_bytes)} of images, {_sizes(summary)}")]
+    lines += [
+        ("images", f"{_bytes(plan.fetched_bytes)} to {'download' if summary.hosts else 'read'}, {_sizes(summary)}")
+    ]
     lines += [
         ("patches", f"{_span(plan.patches)} of {recipe.patches.size}², in {_byte_span(plan.patch_bytes)} of shards")
     ]

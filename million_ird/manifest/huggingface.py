@@ -25,19 +25,25 @@ def read_huggingface(path: str, settings: ManifestSettings) -> Iterator[Block]:
     names = list(dataset.features) if dataset.features is not None else list(next(iter(dataset), {}))
     mapping = find_columns(names, settings)
     if "url" in mapping.names:
-        keep = [name for name in names if name not in mapping.drop and name != mapping.names.get("image")]
-        yield from blocks_of(_numbered(dataset.select_columns(keep), path))
+        wanted = [name for name in names if name not in mapping.drop and not _holds_bytes(dataset.features, name)]
+        yield from blocks_of(_numbered(dataset.select_columns(wanted), path))
         return
     image = mapping.names["image"]
     stored = dataset if saved else _explained(path, lambda: open_huggingface(place, streaming=False))
     root = HUGGINGFACE + HuggingFacePlace(path, settings.configuration, settings.split, image).to_query()
-    others = stored.remove_columns([image])
+    others = stored.remove_columns([name for name in names if name == image or _holds_bytes(stored.features, name)])
     for start in range(0, len(stored), BLOCK_ROWS):
         rows = range(start, min(start + BLOCK_ROWS, len(stored)))
         columns = others[rows.start : rows.stop] if others.column_names else {}
         urls = [str(row) for row in rows]
         origins = [f"{settings.key_prefix}{settings.label}/{settings.split}/{row}" for row in rows]
         yield Block(rows=rows, columns=columns, urls=urls, roots=[root] * len(rows), origins=origins)
+
+
+def _holds_bytes(features: Mapping[str, Any] | None, name: str) -> bool:
+    """Whether a column is of pictures, sounds or plain bytes, which are no provenance."""
+    kind = features[name] if features is not None else None
+    return type(kind).__name__ in ("Image", "Audio", "Video", "Pdf") or getattr(kind, "dtype", "") == "binary"
 
 
 def _numbered(dataset: Any, path: str) -> Iterator[BadRow | tuple[int, Mapping[str, Any]]]:

@@ -33,7 +33,8 @@ class ColumnSettings:
     source: str | int = ""
     """Collection that a row came from; rows without one carry the manifest's name."""
     drop: tuple[str | int, ...] = ()
-    """Columns that are left out. Every other column is kept as provenance, in one JSON object per row."""
+    """Columns that are left out, embeddings for example. Every other column is kept as provenance, in one JSON object
+    per row; columns of bytes are not."""
 
 
 @dataclass(frozen=True)

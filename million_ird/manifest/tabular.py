@@ -17,7 +17,7 @@ from million_ird.manifest.settings import ManifestSettings
 
 
 def read_parquet(path: str, files: list[str], settings: ManifestSettings) -> Iterator[Block]:
-    """Blocks of the rows of all files, numbered through; only the columns that are wanted are read."""
+    """Blocks of the rows of all files, numbered through. Columns of bytes are not read: they are no provenance."""
     first_row = 0
     root = path if files[0].startswith(path + "/") else fixed_part(path)
     for file in files:
@@ -27,22 +27,32 @@ def read_parquet(path: str, files: list[str], settings: ManifestSettings) -> Ite
             image = mapping.names.get("image", "") if "url" not in mapping.names else ""
             if image and not _holds_bytes(table.schema_arrow.field(image).type):
                 raise UsageError(f"manifest {settings.label}: column {image!r} of {file} holds no image bytes")
-            wanted = [n for n in table.schema_arrow.names if n not in mapping.drop and n != mapping.names.get("image")]
-            wanted = wanted or [table.schema_arrow.names[0]]  # row counts come with a column only
+            named = set(mapping.names.values()) - {image}  # a URL may well be stored as bytes
+            wanted = [
+                column.name
+                for column in table.schema_arrow
+                if column.name in named or not (column.name in mapping.drop or _holds_bytes(column.type))
+            ]
             in_file = 0
-            for batch in table.iter_batches(BLOCK_ROWS, columns=wanted):
-                rows = range(first_row + in_file, first_row + in_file + batch.num_rows)
-                columns = {
-                    name: _values(column) for name, column in zip(batch.schema.names, batch.columns, strict=True)
-                }
-                block = Block(rows=rows, columns=columns)
+            for count, columns in _batches(table, wanted):
+                block = Block(rows=range(first_row + in_file, first_row + in_file + count), columns=columns)
                 if image:
-                    block.urls = [f"{image}/{in_file + i}" for i in range(batch.num_rows)]
-                    block.roots = [PARQUET + file] * batch.num_rows
+                    block.urls = [f"{image}/{row}" for row in range(in_file, in_file + count)]
+                    block.roots = [PARQUET + file] * count
                     block.origins = [f"{settings.key_prefix}{origin}/{url}" for url in block.urls]
                 yield block
-                in_file += batch.num_rows
+                in_file += count
         first_row += in_file
+
+
+def _batches(table: pq.ParquetFile, wanted: list[str]) -> Iterator[tuple[int, dict[str, list[Any]]]]:
+    """Number of rows and the wanted columns of each batch."""
+    if wanted:
+        for batch in table.iter_batches(BLOCK_ROWS, columns=wanted):
+            yield batch.num_rows, {name: _values(batch.column(name)) for name in batch.schema.names}
+    else:
+        for start in range(0, table.metadata.num_rows, BLOCK_ROWS):
+            yield min(BLOCK_ROWS, table.metadata.num_rows - start), {}
 
 
 def _holds_bytes(kind: pa.DataType) -> bool:

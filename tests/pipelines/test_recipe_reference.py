@@ -11,7 +11,7 @@ import pytest
 from million_ird import settings
 from million_ird.errors import UsageError
 from million_ird.manifest import archive, columns, delimited, folder, textual
-from pipelines import plan
+from pipelines import plan_sort
 from pipelines.recipe import Recipe
 from pipelines.recipe_reference import BEGIN, reference, rewrite
 
@@ -56,7 +56,7 @@ def test_the_reference_is_rewritten_below_its_marker_only(tmp_path: Path) -> Non
 def test_every_reason_that_the_code_can_give_is_explained() -> None:
     explained = set(re.findall(r"`([a-z0-9_]+)`", DOCS.read_text(encoding="utf-8").split("# Every setting")[0]))
     given: set[str] = set()
-    for module in (archive, columns, delimited, folder, textual, plan):
+    for module in (archive, columns, delimited, folder, textual, plan_sort):
         source = Path(str(module.__file__)).read_text(encoding="utf-8")
         given |= set(
             re.findall(r"""(?:BadRow\([^"]*|_Broken\(|reject\(|return |else )f?"([a-z0-9]+_[a-z0-9_]+)[":]""", source)

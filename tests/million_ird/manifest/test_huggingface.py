@@ -36,7 +36,7 @@ def png(level: int) -> bytes:
 
 def test_a_dataset_of_urls_is_streamed(tmp_path: Path, read_whole: Read) -> None:
     (tmp_path / "data").mkdir()
-    rows = [{"url": f"http://a.example/{i}.jpg", "license": "cc0", "title": str(i)} for i in range(5)]
+    rows = [{"url": f"http://a.example/{i}.jpg", "license": "cc0", "title": str(i), "raw": b"x"} for i in range(5)]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "data" / "train.parquet")
     found = read_whole(tmp_path / "data", format="huggingface")
     assert found.column("url") == [row["url"] for row in rows] and found.column("license") == ["cc0"] * 5

@@ -39,7 +39,6 @@ def test_types_of_any_kind_become_provenance(tmp_path: Path, read_whole: Read) -
         "when": "2024-05-06 07:08:00",
         "tags": ["a", "b"],
         "place": {"lat": 1.5, "lon": None},
-        "blob": "<3 bytes>",
     }
 
 
@@ -48,6 +47,13 @@ def test_text_that_is_no_utf8_does_not_stop_the_table(tmp_path: Path, read_whole
     pq.write_table(pa.table({"url": ["http://a.example/1", "http://a.example/2"], "t": bad}), tmp_path / "x.parquet")
     found = read_whole(tmp_path / "x.parquet")
     assert [json.loads(p)["t"] for p in found.column("provenance")] == ["caf\ufffd", "fine"]
+
+
+def test_image_bytes_beside_a_url_are_not_even_read(tmp_path: Path, read_whole: Read) -> None:
+    rows = [{"url": b"http://a.example/1", "jpg": b"x", "image": {"bytes": b"y", "path": "z"}, "title": "t"}]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "x.parquet")
+    (row,) = read_whole(tmp_path / "x.parquet").rows
+    assert (row["url"], row["source_root"], row["provenance"]) == ("http://a.example/1", "", '{"title":"t"}')
 
 
 def test_the_missing_column_and_the_broken_file_are_named(tmp_path: Path, read_whole: Read) -> None:
