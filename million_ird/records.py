@@ -56,7 +56,7 @@ SOURCE_SCHEMA = pa.schema(  # one planned manifest row
         ("key", pa.string()),
         ("url", pa.string()),  # http(s) URL, or for local manifests the path relative to `source_root`
         ("host", pa.string()),  # lower case, with port if not the scheme's own; "" for local files
-        ("source_root", pa.string()),  # "" for http(s); else the folder, or the tar that holds the member `url`
+        ("source_root", pa.string()),  # "" for http(s); else the folder, or the file that holds it (manifest/local.py)
         ("manifest_width", pa.int32()),
         ("manifest_height", pa.int32()),
         ("manifest_sha256", pa.string()),
