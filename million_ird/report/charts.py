@@ -6,6 +6,7 @@ A chart is 380 units wide and shown at about that many pixels, on a phone as on 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from importlib.resources import files
 
@@ -44,13 +45,15 @@ def histogram_chart(distribution: Distribution) -> Markup:
 
 
 def standalone(chart: Markup) -> str:
-    """A chart as an SVG file of its own, with the light palette, for a paper."""
-    styles = "".join(files("million_ird.report").joinpath(name).read_text("utf-8") for name in ("chart.css",))
-    palette = files("million_ird.report").joinpath("palette.css").read_text("utf-8").split("@media", 1)[0]
+    """A chart as an SVG file of its own in the light palette; colours are plain, for programs without CSS variables."""
+    folder = files("million_ird.report")
+    light = folder.joinpath("palette.css").read_text("utf-8").split("@media", 1)[0]
+    colours = dict(re.findall(r"--(\w+):\s*(#\w+)", light))
+    style = re.sub(r"var\(--(\w+)\)", lambda use: colours[use[1]], folder.joinpath("chart.css").read_text("utf-8"))
     opening, rest = chart.split(">", 1)
     return (
         f'<?xml version="1.0" encoding="UTF-8"?>\n{opening} xmlns="http://www.w3.org/2000/svg" '
-        f'width="{WIDTH}" height="{HEIGHT}"><style>{palette}{styles}</style>{rest}\n'
+        f'width="{WIDTH}" height="{HEIGHT}"><style>{style}</style>{rest}\n'
     )
 
 

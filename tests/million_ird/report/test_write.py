@@ -60,6 +60,7 @@ def test_the_summary_and_the_files(dataset, tmp_path: Path) -> None:
     )
     for plot in (tmp_path / "plots").iterdir():
         ElementTree.fromstring(plot.read_text("utf-8"))
+        assert "var(" not in plot.read_text("utf-8"), "a drawing program may know no CSS variables"
 
 
 def test_batches_change_no_byte(dataset, tmp_path: Path) -> None:
