@@ -34,7 +34,7 @@ LAYOUTS: dict[str, dict[str, tuple[str, ...]]] = {
         "author": ("author", "owner", "username"),
     },
     "auto": {
-        "url": ("url", "URL", "image_url", "url_highres", "img_url", "link", "uri"),
+        "url": ("url_highres", "url", "URL", "image_url", "img_url", "link", "uri"),
         "image": ("image", "jpg", "img"),
         "width": ("width", "WIDTH", "original_width", "image_width"),
         "height": ("height", "HEIGHT", "original_height", "image_height"),
