@@ -193,7 +193,9 @@ def _thresholds(distribution: Distribution, scale: _Scale) -> Markup:
     ]
     places = _apart([len(label) * _MARK_CHARACTER for label, _ in labels], [x for _, x in labels])
     for (label, x), middle in zip(labels, places, strict=True):
-        marks.append(tag("line", class_="threshold", x1=x, x2=x, y1=16, y2=_CURVE_BASE))
+        at = number(x)  # the line leaves out the labels of the axis
+        line = f"M{at} 16V{_BASE + 3}M{at} {_CURVE_TOP}V{_CURVE_BASE}"
+        marks.append(tag("path", class_="threshold", d=line))
         marks.append(_text(label, middle, 11, "middle", "mark"))
     return join(marks)
 
