@@ -21,7 +21,8 @@ from million_ird.shards import locate
 from million_ird.store import Store
 from million_ird.tombstones import Tombstones, read_tombstones
 from pipelines.build import Say, conclude
-from pipelines.lease import Lease, LeaseSettings
+from pipelines.executors.base import ExecutionSettings
+from pipelines.lease import Lease
 from pipelines.recipe import recipe_from_dict
 from pipelines.scrub import begin, is_interrupted, scrub
 from pipelines.traces import planned_rows
@@ -114,7 +115,7 @@ def run_takedown(url: str, wanted: Wanted, reason: str, only_say: bool, say: Say
         found = find(dataset, wanted)
         print(_what(dataset, wanted, found) + "; --dry-run: nothing was changed" * bool(found.rows))
         return 0 if found.rows or is_buried(dataset, wanted) else 1
-    with Lease(dataset.store, LeaseSettings(), say):
+    with Lease(dataset.store, ExecutionSettings().lease_s, say):
         dataset.store.sweep()
         found = find(dataset, wanted)
         print(_what(dataset, wanted, found), flush=True)
