@@ -17,6 +17,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from threading import Lock
 from typing import Any
 from urllib.parse import parse_qs, urlencode
@@ -110,20 +111,19 @@ def _members(tar: str) -> dict[str, tuple[int, int]]:
 def _read_parquet(path: str, name: str) -> bytes:
     column, _, row = name.rpartition("/")
     with _lock:
-        value = _column(path, column).get(int(row))
-    return _image_bytes(value)
+        data = _cell_bytes(_column(path, column).get(int(row)))
+    if data is None:
+        raise OSError("the cell holds no bytes")
+    return data
 
 
-def _image_bytes(value: Any) -> bytes:
-    """The bytes of a cell: as they are, or the `bytes` (or file at `path`) of a struct as `datasets` stores images."""
-    if isinstance(value, Mapping):
-        if value.get("bytes") is None and value.get("path"):
-            data = _read_file(str(value["path"]), None)
-            return data if isinstance(data, bytes) else b""
-        value = value.get("bytes")
-    if value is None:
-        raise OSError("the cell is empty")
-    return bytes(value)
+def _cell_bytes(cell: Any) -> bytes | None:
+    """The bytes of a cell: as they are, or of a struct as `datasets` stores images; None if it only names a path.
+
+    A path in a table is not followed: whoever wrote the table would choose which of our files is read.
+    """
+    data = cell.get("bytes") if isinstance(cell, Mapping) else cell
+    return None if data is None else bytes(data)
 
 
 class _Column:
@@ -190,8 +190,6 @@ class HuggingFacePlace:
 
 def open_huggingface(place: HuggingFacePlace, streaming: bool) -> Any:
     """The dataset, its image columns undecoded: cells are bytes or paths."""
-    from pathlib import Path
-
     import datasets
 
     if Path(place.path, "dataset_dict.json").exists() or Path(place.path, "state.json").exists():
@@ -210,7 +208,24 @@ def _read_huggingface(query: str, row: str) -> bytes:
     place = HuggingFacePlace.from_query(query)
     with _lock:
         cell = _huggingface(query)[int(row)][place.column]
-    return _image_bytes(cell)
+    data = _cell_bytes(cell)
+    if data is None and isinstance(cell, Mapping) and cell.get("path"):
+        return _read_inside(str(cell["path"]), place)
+    if data is None:
+        raise OSError("the cell holds no bytes")
+    return data
+
+
+def _read_inside(path: str, place: HuggingFacePlace) -> bytes:
+    """A file that `datasets` found for a folder of images: it must lie in that folder or in a cache of theirs."""
+    import datasets
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    file = Path(path).resolve()
+    homes = [Path(home).resolve() for home in (place.path, datasets.config.HF_DATASETS_CACHE, HF_HUB_CACHE)]
+    if not any(file.is_relative_to(home) for home in homes):
+        raise PermissionError(f"the path {path} is outside the dataset")
+    return file.read_bytes()
 
 
 @lru_cache(maxsize=2)

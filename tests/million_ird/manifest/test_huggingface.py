@@ -13,6 +13,7 @@ from PIL import Image
 
 from million_ird.errors import UsageError
 from million_ird.manifest import local, read_local
+from million_ird.records import Rejection
 
 Read = Callable[..., Any]
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -66,6 +67,19 @@ def test_images_inside_a_dataset_are_read_row_by_row(tmp_path: Path, read_whole:
     assert [read_local(row) for row in reversed(found.rows)] == images[::-1]
     if kind != "images":
         assert found.column("license") == ["cc0"] * 3
+
+
+def test_a_path_that_leaves_the_dataset_is_not_followed(tmp_path: Path, read_whole: Read) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "secret").write_bytes(b"secret")
+    (tmp_path / "data" / "inside").write_bytes(b"inside")
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    paths = [str(tmp_path / "secret"), str(tmp_path / "data" / ".." / "secret"), "http://169.254.169.254/"]
+    cells = [{"bytes": None, "path": path} for path in [*paths, str(tmp_path / "data" / "inside")]]
+    pq.write_table(pa.table({"image": pa.array(cells, kind)}), tmp_path / "data" / "train.parquet")
+    *outside, inside = (read_local(row) for row in read_whole(tmp_path / "data", format="huggingface").rows)
+    assert all(isinstance(answer, Rejection) and "outside the dataset" in answer.detail for answer in outside)
+    assert inside == b"inside"
 
 
 def test_what_cannot_be_opened_is_one_clear_error(tmp_path: Path, read_whole: Read) -> None:

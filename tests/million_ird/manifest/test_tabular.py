@@ -102,11 +102,19 @@ def test_rows_may_be_read_from_several_threads(tmp_path: Path, read_whole: Read)
     assert not wrong
 
 
+def test_a_path_in_a_table_is_never_followed(tmp_path: Path, read_whole: Read) -> None:
+    (tmp_path / "secret").write_bytes(b"secret")
+    table = pa.Table.from_pylist([{"image": {"bytes": b"x", "path": ""}}, {"image": {"path": f"{tmp_path}/secret"}}])
+    pq.write_table(table, tmp_path / "x.parquet")
+    answer = read_local(read_whole(tmp_path / "x.parquet").rows[1])
+    assert isinstance(answer, Rejection) and answer.reason == "unreadable_file" and "no bytes" in answer.detail
+
+
 def test_an_empty_cell_is_rejected_when_it_is_read(tmp_path: Path, read_whole: Read) -> None:
     pq.write_table(pa.table({"image": pa.array([None, b"x"], pa.binary())}), tmp_path / "x.parquet")
     first, second = read_whole(tmp_path / "x.parquet").rows
     answer = read_local(first)
-    assert isinstance(answer, Rejection) and answer.reason == "unreadable_file" and "empty" in answer.detail
+    assert isinstance(answer, Rejection) and answer.reason == "unreadable_file" and "no bytes" in answer.detail
     assert read_local(second) == b"x"
 
 
