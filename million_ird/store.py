@@ -56,7 +56,8 @@ class Store:
     def __init__(self, url: str) -> None:
         text = url.rstrip("/") if "://" in url else str(Path(url).expanduser().absolute())
         try:
-            fs, root = url_to_fs(text)
+            # A cached listing would hide what other workers have written since.
+            fs, root = url_to_fs(text, use_listings_cache=False) if "://" in text else url_to_fs(text)
         except (ImportError, ValueError) as error:
             raise StoreError(f"cannot open {url}: {error}") from error
         self.fs = fs

@@ -14,7 +14,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -22,23 +21,22 @@ from million_ird.errors import LeaseError, StoreError
 from million_ird.store import Store
 
 _FOLDER = "lease"
-
-
-@dataclass(frozen=True)
-class LeaseSettings:
-    """How a live writer is told from a dead one."""
-
-    heartbeat_s: float = 5.0
-    """Seconds between heartbeats (one small write each)."""
-    expires_s: float = 30.0
-    """Seconds of silence after which a writer counts as dead; six heartbeats, so that a slow store is no death."""
+_BEATS = 6
+"""Heartbeats (one small write each) in the time after which a holder counts as dead."""
 
 
 class Lease:
-    """Held while the `with` block runs; `check()` raises `LeaseError` once the lease was lost."""
+    """Held while the `with` block runs; `check()` raises `LeaseError` once the lease was lost.
 
-    def __init__(self, store: Store, settings: LeaseSettings, say: Callable[[str], None]) -> None:
-        self._store, self._settings, self._say = store, settings, say
+    Args:
+        store: the output.
+        expires_s: seconds of silence after which a holder counts as dead.
+        say: tells a person that, and why, this takes a while.
+    """
+
+    def __init__(self, store: Store, expires_s: float, say: Callable[[str], None]) -> None:
+        self._store, self._say = store, say
+        self._expires_s, self._heartbeat_s = expires_s, expires_s / _BEATS
         self._number = 0
         self._beat = 0
         self._lost = threading.Event()
@@ -51,7 +49,7 @@ class Lease:
             if held and not self._await_silence(held):
                 raise LeaseError(
                     f"another build is writing to {self._store.url} ({self._owner(held)}); wait for it, or stop it. "
-                    f"If it is dead, its lease ends by itself after {self._settings.expires_s:.0f} s."
+                    f"If it is dead, its lease ends by itself after {self._expires_s:.0f} s."
                 )
             self._number = held + 1
             if self._store.create(self._name(self._number), self._content()):
@@ -106,10 +104,10 @@ class Lease:
         content = json.loads(first)
         if self._store.is_local and content["host"] == socket.gethostname():
             return bool(_started(content["pid"]) != content["started"])
-        self._say(f"a lease of {self._owner(number)} stands; waiting up to {self._settings.expires_s:.0f} s for life")
-        deadline = time.monotonic() + self._settings.expires_s
+        self._say(f"a lease of {self._owner(number)} stands; waiting up to {self._expires_s:.0f} s for life")
+        deadline = time.monotonic() + self._expires_s
         while time.monotonic() < deadline:
-            time.sleep(min(1.0, self._settings.heartbeat_s / 2))
+            time.sleep(min(1.0, self._heartbeat_s / 2))
             now = self._read(number)
             if now is None:
                 return True
@@ -118,7 +116,7 @@ class Lease:
         return True
 
     def _keep(self) -> None:
-        while not self._stop.wait(self._settings.heartbeat_s):
+        while not self._stop.wait(self._heartbeat_s):
             try:
                 if self._highest() != self._number:
                     self._lost.set()

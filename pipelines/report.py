@@ -10,9 +10,12 @@ from million_ird.layout import LOG, REPORT, sources_marker
 from million_ird.markers import read_marker
 from million_ird.report import ReportInputs, ReportSummary, write_report
 from million_ird.report.inputs import LogSummary, ReportScreen, StepLog
-from million_ird.screens import SCREENS
-from pipelines.http.reasons import TRANSIENT
+from million_ird.screens import SCREENS, Interval, Screen
+from pipelines.generations import RETRIED_REASONS
+from pipelines.http.reasons import MEANING
 from pipelines.recipe import recipe_from_dict
+
+_FLAT = "Share of 8×8 cells whose luma hardly varies (docs/flatness.md)."
 
 
 def report(dataset: Dataset) -> ReportSummary:
@@ -27,12 +30,12 @@ def report(dataset: Dataset) -> ReportSummary:
 
 def _inputs(dataset: Dataset) -> ReportInputs:
     recipe = recipe_from_dict(dataset.recipe)
-    units = {screen.name: screen.unit for screen in SCREENS}
-    intervals = recipe.screens.intervals
+    known = {screen.name: screen for screen in SCREENS}
     screens = tuple(
-        ReportScreen(name, units.get(name, ""), *intervals.get(name, (None, None))) for name in recipe.screens.columns()
+        _screen(name, known.get(name), recipe.screens.intervals.get(name)) for name in recipe.screens.columns()
     )
-    flat = ReportScreen("flat_fraction", "share of cells", None, recipe.patches.max_flat_fraction)
+    limit = recipe.patches.max_flat_fraction
+    flat = ReportScreen("flat_fraction", "share of cells", high=limit, high_reason="flat", meaning=_FLAT)
     return ReportInputs(
         name=dataset.info["name"],
         recipe_name=recipe.name,
@@ -45,9 +48,18 @@ def _inputs(dataset: Dataset) -> ReportInputs:
         image_screens=screens,
         patch_screens=(flat,),
         manifest_rows=_manifest_rows(dataset),
-        transient_reasons=frozenset(reason.value for reason in TRANSIENT),
+        transient_reasons=RETRIED_REASONS,
+        meanings={reason.value: meaning for reason, meaning in MEANING.items()},
         log=_log(dataset),
     )
+
+
+def _screen(name: str, screen: Screen | None, interval: Interval | None) -> ReportScreen:
+    """A column as the report shows it; a learned score has no entry in our table."""
+    low, high = interval or (None, None)
+    if screen is None:
+        return ReportScreen(name, "", low, high, "A learned score.")
+    return ReportScreen(name, screen.unit, low, high, f"Measured on {screen.measured_on}.")
 
 
 def _manifest_rows(dataset: Dataset) -> int:

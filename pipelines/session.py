@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from million_ird.store import Store
 from pipelines.build import Run, open_output
 from pipelines.executors.base import ExecutionSettings, Executor
-from pipelines.lease import Lease, LeaseSettings
+from pipelines.lease import Lease
 from pipelines.recipe import Recipe
 
 
@@ -16,7 +16,7 @@ from pipelines.recipe import Recipe
 def session(url: str, recipe: Recipe, say: Callable[[str], None]) -> Iterator[Run]:
     """A run on the dataset at `url`, which is begun if there is none and must else be of this recipe."""
     store = Store(url)
-    with Lease(store, LeaseSettings(), say) as lease:
+    with Lease(store, recipe.execution.lease_s, say) as lease:
         open_output(store, recipe)
         store.sweep()
         executor = make_executor(recipe.execution)

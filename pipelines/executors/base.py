@@ -19,6 +19,8 @@ class ExecutionSettings:
     """Memory that Ray reserves for a unit: decoding a 100-megapixel photograph takes about 1 GB."""
     retries: int = 3
     """How often Ray starts a unit again whose worker or node died, before it is given up."""
+    lease_s: float = 30.0
+    """Seconds of silence after which another build on the same output counts as dead (six missed heartbeats)."""
     spill_gb: float = 1.0
     """Memory of the planning sort before it spills to disk."""
 

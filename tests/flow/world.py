@@ -100,9 +100,9 @@ class World:
 
     def start(self, out: str, *overrides: str, executor: str = "serial", workers: int = 2) -> subprocess.Popen[str]:
         """`million-ird build` at work in a process group of its own."""
-        settings = [f"execution.executor={executor}", f"execution.workers={workers}", *overrides]
+        settings = [f"execution.executor={executor}", f"execution.workers={workers}", "execution.lease_s=4"]
         command = [sys.executable, "-m", "million_ird.cli", "build", str(self.recipe), "--out", out]
-        for setting in settings:
+        for setting in [*settings, *overrides]:
             command += ["--set", setting]
         return subprocess.Popen(
             command,

@@ -11,9 +11,9 @@ import pytest
 
 from million_ird.errors import LeaseError
 from million_ird.store import Store
-from pipelines.lease import Lease, LeaseSettings
+from pipelines.lease import Lease
 
-_QUICK = LeaseSettings(heartbeat_s=0.2, expires_s=1.5)
+_QUICK = 1.5  # seconds
 
 
 def _quiet(text: str) -> None:
@@ -44,8 +44,8 @@ def test_a_killed_writer_blocks_no_longer_than_its_lease(
 ) -> None:
     url = str(tmp_path) if place == "local" else request.getfixturevalue("s3_url")
     code = (
-        "import os, signal; from million_ird.store import Store; from pipelines.lease import Lease, LeaseSettings\n"
-        f"Lease(Store({url!r}), LeaseSettings(0.2, 1.5), print).__enter__(); os.kill(os.getpid(), signal.SIGKILL)"
+        "import os, signal; from million_ird.store import Store; from pipelines.lease import Lease\n"
+        f"Lease(Store({url!r}), 1.5, print).__enter__(); os.kill(os.getpid(), signal.SIGKILL)"
     )
     subprocess.run([sys.executable, "-c", code], check=False)
     with Lease(Store(url), _QUICK, _quiet) as lease:
