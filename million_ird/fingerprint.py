@@ -9,7 +9,7 @@ a transposition swaps the axes. So one hash is stored for all eight, and an orie
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
 import blake3
 import cv2
@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 Transform = Literal["identity", "mirror", "flip", "rot180", "transpose", "rot90", "rot270", "transverse"]
 """A turn or mirror: `mirror` left-right, `flip` top-bottom, `rot90` a quarter turn counter-clockwise, `transpose`
 along the main diagonal, `transverse` along the other one."""
+
+Sample = TypeVar("Sample", bound=np.generic)
 
 TRANSFORMS: tuple[Transform, ...] = get_args(Transform)
 
@@ -96,7 +98,7 @@ def sign_changes(transform: Transform) -> NDArray[np.uint8]:
     return changes
 
 
-def transformed(picture: NDArray[np.uint8], transform: Transform) -> NDArray[np.uint8]:
+def transformed(picture: NDArray[Sample], transform: Transform) -> NDArray[Sample]:
     """A picture (H, W) or (H, W, 3), turned or mirrored; a view where possible."""
     if is_transposing(transform):
         picture = picture.swapaxes(0, 1)

@@ -27,7 +27,7 @@ class ContaminationSettings:
     min_correlation: float = 0.92
     """Least correlation of their 32×32 luma reductions for a comparison on pixels."""
 
-    min_agreement: float = 0.65
+    min_agreement: float = 0.60
     """Least agreement, 0 to 1, of the benchmark picture with the place where it was found (see `duplicates.verify`)."""
 
     max_candidates: int = 8

@@ -32,8 +32,12 @@ from million_ird.contamination.windows import (
 )
 from million_ird.errors import MillionIrdError
 from million_ird.fingerprint import TRANSFORMS, Transform, inverse, transformed
+from million_ird.pixels import DecodeSettings, decode, read_header, sniff
+from million_ird.records import Rejection
 
 TABLE_VERSION = "1"
+
+_PICTURES = ("jpeg", "png", "webp", "tiff", "gif", "bmp", "avif")
 
 SIGNATURE_SIDE = 192
 """Longer side in pixels of what is kept of a benchmark picture."""
@@ -281,24 +285,23 @@ def _benchmark(name: str, picture: NDArray[np.uint8]) -> Benchmark:
 
 
 def _folder(name: str, folder: Path) -> Iterator[Benchmark]:
-    from million_ird.pixels import DecodeSettings, decode, read_header, sniff  # heavy, only here
-
     found = False
     for path in sorted(folder.rglob("*")):
         data = path.read_bytes() if path.is_file() else b""
-        if sniff(data) not in ("jpeg", "png", "webp", "tiff", "bmp", "gif", "jp2", "avif"):
-            continue
-        settings = DecodeSettings()
-        header = read_header(data, settings)
-        picture = header if hasattr(header, "reason") else decode(data, header, settings)
-        if not isinstance(picture, np.ndarray):
-            raise MillionIrdError(
-                f"benchmark picture {path} cannot be decoded ({picture.reason}): remove or convert it"
-            )
-        found = True
-        yield _benchmark(f"{name}/{path.relative_to(folder).as_posix()}", picture)
+        if sniff(data) in _PICTURES:
+            found = True
+            yield _benchmark(f"{name}/{path.relative_to(folder).as_posix()}", _decoded(path, data))
     if not found:
         raise MillionIrdError(f"no picture in benchmark folder {folder}")
+
+
+def _decoded(path: Path, data: bytes) -> NDArray[np.uint8]:
+    settings = DecodeSettings()
+    header = read_header(data, settings)
+    picture = header if isinstance(header, Rejection) else decode(data, header, settings)
+    if isinstance(picture, Rejection):
+        raise MillionIrdError(f"benchmark picture {path} cannot be decoded ({picture.reason}): remove or convert it")
+    return picture
 
 
 def _load(path: Path) -> Iterator[Benchmark]:

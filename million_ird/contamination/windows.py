@@ -30,7 +30,7 @@ STRIDE = 2
 _MIN_CONTRAST = 6.0
 """Standard deviation in grey levels below which a window says too little to be looked up."""
 
-_MIN_DETAIL = 3.0
+_MIN_DETAIL = 1.5
 """The same without the window's four strongest frequencies: gradients and single edges look alike everywhere."""
 
 _ROWS = cosines(FREQUENCIES, SAMPLES).astype(np.float32)
@@ -95,7 +95,8 @@ def _says_enough(coefficients: NDArray[np.float32]) -> NDArray[np.bool_]:
     total = energy.sum(axis=1)
     strongest = np.partition(energy, -4, axis=1)[:, -4:].sum(axis=1)
     samples = SAMPLES**2
-    return (total > _MIN_CONTRAST**2 * samples) & (total - strongest > _MIN_DETAIL**2 * samples)
+    enough: NDArray[np.bool_] = (total > _MIN_CONTRAST**2 * samples) & (total - strongest > _MIN_DETAIL**2 * samples)
+    return enough
 
 
 def _halved(grey: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:

@@ -144,12 +144,12 @@ def _refine(a: Plane, b: Plane, warp: Plane) -> Plane | None:
         criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 50 if level else 30, 1e-6)
         mask = np.ones(small_b.shape, np.uint8)
         try:
-            _, scaled = cv2.findTransformECC(small_a, small_b, scaled, cv2.MOTION_AFFINE, criteria, mask, 5)
+            _, found = cv2.findTransformECC(small_a, small_b, scaled, cv2.MOTION_AFFINE, criteria, mask, 5)
         except cv2.error:  # the iteration left the picture, or there is nothing to hold on to
             if level == levels:
                 return warp
             return None
-        warp = np.asarray(scaled, np.float32) / to_scale
+        warp = np.asarray(found, np.float32) / to_scale
     return warp
 
 
@@ -207,7 +207,7 @@ def _window_scores(a: Plane, b: Plane, mask: NDArray[np.bool_]) -> tuple[NDArray
     """
     detail_a, detail_b = _detail(a), _detail(b)
     gain = float((detail_a * detail_b)[mask].sum() / max((detail_b[mask] ** 2).sum(), 1e-6))
-    detail_b = detail_b * np.float32(np.clip(gain, 0.5, 2.0))
+    detail_b *= np.float32(np.clip(gain, 0.5, 2.0))
     side = (min(_WINDOW, a.shape[1]), min(_WINDOW, a.shape[0]))
 
     def mean(plane: Plane) -> Plane:
@@ -218,13 +218,13 @@ def _window_scores(a: Plane, b: Plane, mask: NDArray[np.bool_]) -> tuple[NDArray
     var_b = mean(detail_b * detail_b) - mean_b * mean_b
     cov = mean(detail_a * detail_b) - mean_a * mean_b
     c = np.float32(2 * _NOISE**2)
-    score: Plane = (2 * cov + c) / (var_a + var_b + c)
+    scores = np.asarray((2 * cov + c) / (var_a + var_b + c), np.float32)
     covered = mean(mask.astype(np.float32)) > 0.999
     half = _WINDOW // 2
     rows, columns = slice(min(half, a.shape[0] // 2), None, _STRIDE), slice(min(half, a.shape[1] // 2), None, _STRIDE)
     chosen = covered[rows, columns]
     textured = np.maximum(var_a, var_b)[rows, columns][chosen] > _TEXTURE**2
-    return score[rows, columns][chosen], textured
+    return scores[rows, columns][chosen], textured
 
 
 def _plain_agreement(a: Plane, b: Plane, inside: NDArray[np.bool_]) -> tuple[float, str]:
