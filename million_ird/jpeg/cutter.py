@@ -108,9 +108,15 @@ def cut_failed(detail: str) -> Rejection:
 
 @cache
 def find_cutter() -> Cutter:
-    """The fastest cutter of this machine. Searched once per process; its `hint` is for the caller to show, once."""
+    """The fastest cutter of this machine. Searched once per process; its `hint` is for the caller to show, once.
+
+    With libturbojpeg, the process keeps freed memory for its next image from then on (see `keep_freed_memory`).
+    """
     from million_ird.jpeg.fallback import JpeglibCutter
-    from million_ird.jpeg.turbo import TurboCutter, load_library
+    from million_ird.jpeg.turbo import TurboCutter, keep_freed_memory, load_library
 
     library = load_library()
-    return JpeglibCutter() if library is None else TurboCutter(library)
+    if library is None:
+        return JpeglibCutter()
+    keep_freed_memory()
+    return TurboCutter(library)

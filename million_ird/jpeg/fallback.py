@@ -70,18 +70,6 @@ class JpeglibCutter:
         return [CutPatch(patch, _variance(planes, box, header)) for patch, box in zip(encoded, boxes, strict=True)]
 
 
-def optimise_huffman(patch: bytes) -> bytes:
-    """Write a patch again with Huffman tables of its own; its coefficients stay as they are."""
-    with _jpeglib() as jpeglib, tempfile.TemporaryDirectory(prefix="million-ird-") as folder:
-        path = Path(folder, "patch.jpg")
-        path.write_bytes(patch)
-        image = jpeglib.read_dct(path)
-        image.load()
-        image.markers = []  # libjpeg writes JFIF and Adobe markers itself
-        image.write_dct(str(path), flags=_OPTIMISE)
-        return path.read_bytes()
-
-
 @contextmanager
 def _jpeglib() -> Iterator[Any]:
     """jpeglib with our codec chosen, for one thread at a time."""
