@@ -6,10 +6,13 @@ from collections.abc import Callable
 from math import inf, nan
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from million_ird.errors import UsageError
+from million_ird.pixels import DecodeSettings, decode, read_header
+from million_ird.records import Rejection
 from million_ird.screens import (
     DEFAULT_INTERVALS,
     SCREENS,
@@ -116,3 +119,45 @@ def test_own_niqe_model_is_used(
     assert own == default
     with pytest.raises(UsageError, match="cannot be read"):
         ScreenSettings(niqe_model=str(tmp_path / "none.npz")).screens()
+
+
+@pytest.mark.parametrize("name", ["coffee", "astronaut", "china", "flower", "chelsea", "rocket", "motorcycle"])
+def test_defaults_keep_photographs_and_reject_their_degraded_copies(
+    name: str,
+    photo_from_pixels: Callable[[np.ndarray], Photo],
+    wheel_photo: Callable[[str], np.ndarray],
+    recompressed: Callable[[np.ndarray, int], np.ndarray],
+) -> None:
+    settings = ScreenSettings(keep={"short_side": (0, inf)})  # these photographs are small
+
+    def verdict(pixels: np.ndarray) -> str:
+        rejection = judge(measure_all(photo_from_pixels(pixels), settings.screens()), settings.intervals)
+        return rejection.reason if rejection else "kept"
+
+    clean = wheel_photo(name)
+    small = cv2.resize(clean, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+    noise = np.random.default_rng(0).normal(0, 25, clean.shape)
+    assert verdict(clean) == "kept"
+    assert verdict(recompressed(clean, 30)) == "blockiness_high"
+    assert verdict(cv2.GaussianBlur(clean, (0, 0), 3)) in ("fine_detail_low", "laplacian_variance_low")
+    assert verdict(cv2.resize(small, clean.shape[1::-1], interpolation=cv2.INTER_CUBIC)) == "fine_detail_low"
+    assert verdict(np.clip(clean + noise, 0, 255).astype(np.uint8)) == "noise_sigma_high"
+
+
+def test_defaults_on_real_files(shared_data: Path) -> None:
+    settings = ScreenSettings(measure=("cheap",))
+
+    def kept(path: Path) -> bool:
+        data = path.read_bytes()
+        header = read_header(data, DecodeSettings())
+        rgb = header if isinstance(header, Rejection) else decode(data, header, DecodeSettings())
+        if isinstance(header, Rejection) or isinstance(rgb, Rejection):
+            return False  # one drawing has transparent pixels
+        measures = measure_all(Photo(header, data, rgb), settings.screens())
+        return judge(measures, settings.intervals) is None
+
+    drawings = sorted((shared_data / "nonphoto").glob("*.[jp][pn]g"))
+    assert len(drawings) >= 8
+    assert not [path.name for path in drawings if kept(path)]
+    photographs = sorted((shared_data / "photos" / "debian_mate-backgrounds").glob("*.jpg"))
+    assert sum(kept(path) for path in photographs) >= 0.8 * len(photographs)
