@@ -48,7 +48,8 @@ class PatchSettings:
     """A patch with a larger share of flat cells is rejected as `flat` (DyNet and LSDIR: 50 %)."""
     huffman: Literal["standard", "optimised"] = "standard"
     """Huffman tables of patches cut in the coefficient domain: the standard's example tables, or tables optimised for
-    each patch. Optimised ones save 5 to 14 % of the bytes and cost about two thirds more time (docs/flatness.md)."""
+    each patch. Optimised ones save 3 to 17 % of the bytes and cost two thirds more time with libturbojpeg 3, five times
+    as much without (docs/flatness.md)."""
 
     def __post_init__(self) -> None:
         if self.size < GRID_STEP:

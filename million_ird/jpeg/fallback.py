@@ -36,7 +36,7 @@ class JpeglibCutter:
     """A `Cutter` from the package index alone."""
 
     hint = (
-        "libturbojpeg was not found, so JPEG patches are cut about 3 times slower; install it with "
+        "libturbojpeg was not found, so JPEG patches are cut about 5 times slower; install it with "
         "`apt install libturbojpeg0`, `brew install jpeg-turbo` or `conda install -c conda-forge libjpeg-turbo`"
     )
 
