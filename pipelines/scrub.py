@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -43,6 +44,7 @@ from pipelines.traces import Traces
 
 JOURNAL = f"{LOG}/takedown.json"
 """There while a takedown is at work: the names of the markers whose files it rewrites."""
+_MEMBER = ("tar", "member", "offset", "size", "checksum")
 _CHUNK = 1 << 22
 
 
@@ -62,7 +64,7 @@ def scrub(dataset: Dataset, keys: Collection[str]) -> list[str]:
             if file.name.endswith(f"/{REJECTED}"):
                 _clean_file(store, file.name, traces)
     for name in markers:
-        _scrub_one(store, name, traces)
+        _scrub_one(dataset, name, traces)
     if markers:
         _renew_root_duplicates(dataset)
     _remove_orphans(dataset)
@@ -93,7 +95,7 @@ def clean_plan(folder: Path, keys: Collection[str]) -> None:
     for path in sorted(folder.glob("*.parquet")):
         if path.name == REJECTED or path.name.startswith("units-"):
             fresh = path.with_suffix(".fresh")
-            _write_cleaned(path, fresh, path.name, traces)
+            _write_cleaned(path, fresh, path.name, traces, {})
             fresh.replace(path)
     _forget_hosts(folder)
 
@@ -114,50 +116,73 @@ def _concerned(dataset: Dataset, traces: Traces) -> Iterator[str]:
         for marker in dataset.image_markers(generation):
             if any(traces.holds(store, file.name) for file in marker.files):
                 yield fetch_marker(marker.unit)
+                if store.exists(patches_marker(generation)):
+                    yield patches_marker(generation)  # it says where in the unit's tar the other images lie
     for marker in dataset.shard_markers():
         if any(traces.holds(store, file.name) for file in marker.files):
             yield f"{marker.unit}.json"
 
 
-def _scrub_one(store: Store, marker_name: str, traces: Traces) -> None:
+def _scrub_one(dataset: Dataset, marker_name: str, traces: Traces) -> None:
     if marker_name.startswith(f"{IMAGES}/"):
-        _scrub_images(store, marker_name, traces.keys)
+        _scrub_images(dataset.store, marker_name, traces.keys)
     elif marker_name.startswith(f"{PATCHES}/"):
-        _scrub_shard(store, marker_name, traces.keys)
-    else:
-        _scrub_plan(store, marker_name, traces)
+        _scrub_shard(dataset.store, marker_name, traces.keys)
+    else:  # after all image units, by the order of the names
+        _scrub_plan(dataset, marker_name, traces)
 
 
 # Plans: rows blanked in place, since row groups are units; tables of duplicates: rows dropped.
 
 
-def _scrub_plan(store: Store, marker_name: str, traces: Traces) -> None:
+def _scrub_plan(dataset: Dataset, marker_name: str, traces: Traces) -> None:
     """Rewrites what one marker of a plan names and then the marker, whose counts tell of the plan as it was made."""
+    store = dataset.store
     marker = read_marker(store, marker_name)
     if marker is None:
         return
     for file in marker.files:
-        _clean_file(store, file.name, traces)
+        places = _new_places(dataset, file.name) if file.name.endswith("/patches.parquet") else {}
+        _clean_file(store, file.name, traces, places)
     if marker_name.endswith("/sources.json"):
         _forget_hosts_of(store, marker)
     files = tuple(_as_published(store, file.name) for file in marker.files)
     store.write(marker_name, replace(marker, files=files).to_json())
 
 
-def _clean_file(store: Store, name: str, traces: Traces) -> None:
-    if traces.holds(store, name):
+def _new_places(dataset: Dataset, plan: str) -> dict[str, Row]:
+    """Image key → where its bytes lie now, for the images of a shard plan whose tar was rewritten."""
+    generation = int(plan.split("/")[1].removeprefix("g"))
+    named = [file.name for marker in dataset.image_markers(generation) for file in marker.files]
+    with dataset.store.open(plan) as file:
+        table = pq.read_table(file, columns=["key", "tar"])
+    own = pc.starts_with(table["tar"], f"{IMAGES}/")  # not those of another dataset, which a re-cut refers to
+    moved = table.filter(pc.and_(own, pc.invert(pc.is_in(table["tar"], value_set=pa.array(named, pa.string())))))
+    keys = moved["key"].combine_chunks()
+    places: dict[str, Row] = {}
+    for batch in dataset.image_rows_of(generation, _MEMBER) if len(keys) else ():
+        places |= {row["key"]: row for row in batch.filter(pc.is_in(batch["key"], value_set=keys)).to_pylist()}
+    return places
+
+
+def _clean_file(store: Store, name: str, traces: Traces, places: Mapping[str, Row] = MappingProxyType({})) -> None:
+    """Rewrites a table of a plan if it holds traces, or if images of it have new `places`."""
+    if places or traces.holds(store, name):
         with store.spool() as spool:
             with store.open(name) as source:
-                _write_cleaned(source, spool / "table.parquet", name, traces)
+                _write_cleaned(source, spool / "table.parquet", name, traces, places)
             store.put_file(spool / "table.parquet", name)
 
 
-def _write_cleaned(source: Any, target: Path, name: str, traces: Traces) -> None:
+def _write_cleaned(source: Any, target: Path, name: str, traces: Traces, places: Mapping[str, Row]) -> None:
     """Writes a copy of a Parquet file without traces, row group for row group."""
     table = pq.ParquetFile(source)
     with pq.ParquetWriter(target, table.schema_arrow, compression="zstd") as writer:
         for group in range(table.num_row_groups):
             rows = traces.clean(name, table.read_row_group(group))
+            if places:
+                moved = [row | places.get(row["key"], {}) for row in rows.to_pylist()]
+                rows = pa.Table.from_pylist(moved, schema=rows.schema)
             writer.write_table(rows, row_group_size=max(1, rows.num_rows))
 
 
