@@ -57,7 +57,10 @@ def _cut_coefficients(
         return cuts
     flats = _flats([patch.block_variance for patch in cuts], patches)
     verdicts = judge(boxes, flats, patches)
-    return [Candidate(*each, patch.data) for *each, patch in zip(boxes, flats, verdicts, cuts, strict=True)]
+    return [
+        Candidate(box, flat, verdict, patch.data)
+        for box, flat, verdict, patch in zip(boxes, flats, verdicts, cuts, strict=True)
+    ]
 
 
 def _cut_pixels(rgb: NDArray[np.uint8], boxes: list[Box], patches: PatchSettings) -> list[Candidate]:

@@ -11,20 +11,18 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from million_ird.contamination import BenchmarkTable, ContaminationSettings, find_benchmark
 from million_ird.fingerprint import fingerprint
 from million_ird.jpeg import is_cuttable
 from million_ird.pixels import DecodeSettings, Header, decode, encode_thumbnail, read_header, sniff
 from million_ird.records import IMAGE_COLUMNS, Rejection
 from million_ird.screens import Photo, Screen, ScreenSettings, judge, measure_all
 from million_ird.tombstones import Tombstones
-
-if TYPE_CHECKING:
-    from million_ird.contamination import BenchmarkTable
 
 Row = dict[str, Any]
 
@@ -40,6 +38,7 @@ class Examination:
 
     decode: DecodeSettings
     screens: ScreenSettings
+    contamination: ContaminationSettings = field(default_factory=ContaminationSettings)
     benchmarks: BenchmarkTable | None = None
     tombstones: Tombstones = field(default_factory=Tombstones)
 
@@ -72,9 +71,8 @@ def examine(source: Mapping[str, Any], data: bytes, with_: Examination, sha256: 
     """The image row for the bytes of one source.
 
     `source` has the columns of `SOURCE_SCHEMA`, `sha256` is that of `data` if it is known already, `facts` what the
-    fetch learned (final_url, x_robots_tag). The row's
-    `tar` columns stay empty: where the bytes are put is decided later. A thumbnail is always there once the image
-    decoded; the caller decides which rows keep theirs.
+    fetch learned (final_url, x_robots_tag). The row's `tar` columns stay empty: where the bytes are put is decided
+    later. A thumbnail is always there once the image decoded; the caller decides which rows keep theirs.
     """
     facts = {**facts, "nbytes": len(data), "sha256": sha256 or hashlib.sha256(data).hexdigest(), "format": sniff(data)}
     if gone := with_.tombstones.find(source["key"], facts["sha256"]):
@@ -113,11 +111,22 @@ def _describe(header: Header) -> Row:
 
 def _measure(header: Header, data: bytes, rgb: NDArray[np.uint8], with_: Examination) -> Row:
     prints = fingerprint(rgb)
-    hits = with_.benchmarks.lookup(rgb) if with_.benchmarks else []
     return {
         "pixel_hash": prints.pixel_hash,
         "phash": prints.phash,
-        "contamination": json.dumps([hit.to_json() for hit in hits]) if hits else "",
+        "contamination": _contamination(rgb, with_),
         "thumbnail": encode_thumbnail(rgb),
         **measure_all(Photo(header, data, rgb), with_.measured),
     }
+
+
+def _contamination(rgb: NDArray[np.uint8], with_: Examination) -> str:
+    """The benchmark picture that the image holds, confirmed on pixels, as JSON; "" if none."""
+    if with_.benchmarks is None:
+        return ""
+    found = find_benchmark(rgb, with_.benchmarks, with_.contamination)
+    if found is None:
+        return ""
+    hit, agreement = found
+    facts = {"benchmark": hit.benchmark, "bits": hit.bits, "agreement": round(agreement.score, 4)}
+    return json.dumps(facts | {"transform": hit.transform})

@@ -99,7 +99,7 @@ IMAGE_COLUMNS = [
         ("cuttable", pa.bool_()),  # can be cut in the coefficient domain (at a patch size that fits its MCU)
         ("pixel_hash", pa.string()),  # BLAKE3-128 of the decoded pixels
         ("phash", pa.binary()),  # see `fingerprint`
-        ("contamination", pa.string()),  # JSON list of benchmark candidates, "" if none
+        ("contamination", pa.string()),  # the benchmark picture it holds, as JSON; "" if none
         ("thumbnail", pa.binary()),  # a small JPEG for some rows (see the report), else null
     ),
     *_MEMBER,

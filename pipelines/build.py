@@ -16,6 +16,7 @@ from typing import Any
 
 from million_ird import __version__
 from million_ird.card import dataset_card
+from million_ird.contamination import BenchmarkTable
 from million_ird.dataset import Dataset, open_dataset
 from million_ird.errors import UsageError
 from million_ird.examine import Examination
@@ -173,7 +174,8 @@ def _hosts(run: Run) -> Hosts:
 def examination(store: Store, recipe: Recipe) -> Examination:
     """What the recipe says about examining an image, with the tables it names loaded."""
     tombstones = read_tombstones(store, recipe.takedown.tombstones)
-    return Examination(recipe.decode, recipe.screens, None, tombstones)
+    benchmarks = BenchmarkTable.from_settings(recipe.contamination)
+    return Examination(recipe.decode, recipe.screens, recipe.contamination, benchmarks, tombstones)
 
 
 def _cut(run: Run, dataset: Dataset, generation: int) -> None:

@@ -6,6 +6,7 @@ chunks; clusters and keepers are settled on the driver again. Chunks leave nothi
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,10 +17,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from million_ird.contamination import BenchmarkTable
 from million_ird.dataset import Dataset, Row
 from million_ird.duplicates import (
     PAIR_SCHEMA,
     DuplicateSettings,
+    benchmark_row,
     candidate_pairs,
     cluster,
     verify_pair,
@@ -30,7 +33,7 @@ from million_ird.fingerprint import Transform
 from million_ird.layout import DUPLICATES, duplicates_marker, patches_marker, plan_folder
 from million_ird.markers import publish
 from million_ird.pixels import DecodeSettings, decode, encode_thumbnail, read_header
-from million_ird.records import Rejection, image_schema
+from million_ird.records import DUPLICATE_SCHEMA, Rejection, image_schema
 from million_ird.shards import Member, read_member
 from million_ird.store import Store
 from pipelines.progress import Progress
@@ -61,16 +64,21 @@ class PixelJob:
 def deduplicate(run: Run, dataset: Dataset, generation: int) -> None:
     """Finds duplicates among all kept images so far; publishes `duplicates.parquet` and its marker."""
     job = PixelJob(run.store, run.recipe.decode, run.recipe.duplicates, run.recipe.images.keep_images == "none")
-    images = _kept_images(dataset)
+    everything = _kept_images(dataset)
+    clean = pc.equal(everything["contamination"], "")
+    images = everything.filter(clean)
     pairs = candidate_pairs(images, job.duplicates) if job.duplicates.enabled else PAIR_SCHEMA.empty_table()
     accepted, unverified = _verified(run, job, images, pairs)
     table = cluster(accepted, images, job.duplicates, _published_keys(run.store, generation))
-    table = with_thumbnails(table, _thumbnails(run, job, images, table))
+    held = _benchmark_rows(run, everything.filter(pc.invert(clean)))
+    table = pa.concat_tables([table, held]).sort_by("key")
+    table = with_thumbnails(table, _thumbnails(run, job, everything, table))
     counts = {
-        "images": images.num_rows,
+        "images": everything.num_rows,
         "candidates": pairs.num_rows,
         "unverified": unverified,
-        "duplicates": table.num_rows,
+        "duplicates": table.num_rows - held.num_rows,
+        "benchmark": held.num_rows,
     }
     name = f"{plan_folder(generation)}/{DUPLICATES}"
     with run.store.spool() as spool:
@@ -81,10 +89,24 @@ def deduplicate(run: Run, dataset: Dataset, generation: int) -> None:
 
 def _kept_images(dataset: Dataset) -> pa.Table:
     """Kept images of all generations with what deduplication needs, in key order."""
-    columns = ["key", "kept", *_HASHES, *_FACTS, *_MEMBER]
+    columns = ["key", "kept", "contamination", *_HASHES, *_FACTS, *_MEMBER]
     schema = pa.schema([image_schema([]).field(name) for name in columns])
     batches = [batch.filter(batch["kept"]).cast(schema) for batch in dataset.image_rows(columns)]
     return pa.Table.from_batches(batches, schema).sort_by("key").combine_chunks()
+
+
+def _benchmark_rows(run: Run, images: pa.Table) -> pa.Table:
+    """A row for each image that holds a benchmark picture, with the picture as the table of benchmarks has it."""
+    benchmarks = BenchmarkTable.from_settings(run.recipe.contamination)
+    rows = []
+    for image in images.select(["key", "contamination"]).to_pylist():
+        found = json.loads(image["contamination"])
+        row = benchmark_row(image["key"], found["benchmark"], found["bits"], found["agreement"], found["transform"])
+        if benchmarks is not None:
+            grey = benchmarks[found["benchmark"]].signature
+            row["benchmark_thumbnail"] = encode_thumbnail(np.repeat(grey[:, :, None], 3, axis=2))
+        rows.append(row)
+    return pa.Table.from_pylist(rows, schema=DUPLICATE_SCHEMA)
 
 
 def _published_keys(store: Store, generation: int) -> set[str]:

@@ -21,8 +21,7 @@ from importlib.resources import files
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-import cv2
-import numpy as np
+from PIL import Image, ImageOps
 
 from million_ird.errors import MillionIrdError, UsageError
 from million_ird.layout import DATASET, REPORT
@@ -51,7 +50,8 @@ def _own_photos(folder: Path, out: Path) -> int:
     if not folder.expanduser().is_dir():
         raise UsageError(f"{folder} is no folder")
     path = str(folder.expanduser().absolute())
-    return build(["quickstart", "--out", str(out), "--manifest", path, "--set", "patches.size=512"])
+    settings = ["--set", "patches.size=512", "--set", "shards.target_mb=64"]
+    return build(["quickstart", "--out", str(out), "--manifest", path, *settings])
 
 
 def _wheel_photos(out: Path) -> int:
@@ -79,16 +79,20 @@ def demo_pictures() -> dict[str, bytes]:
         for item in sorted(files(package).iterdir(), key=lambda item: item.name)
         if item.name.endswith(_SUFFIXES)
     }
-    flower = cv2.imdecode(np.frombuffer(pictures["flower.jpg"], np.uint8), cv2.IMREAD_COLOR)
-    mirrored = cv2.imencode(".jpg", flower[:, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 80])[1].tobytes()
-    smaller = cv2.imencode(".jpg", cv2.resize(flower, None, fx=0.9, fy=0.9, interpolation=cv2.INTER_AREA))[1].tobytes()
+    flower = Image.open(io.BytesIO(pictures["flower.jpg"]))
     return pictures | {
-        "flower mirrored.jpg": mirrored,
-        "flower smaller.jpg": smaller,
+        "flower mirrored.jpg": _jpeg(ImageOps.mirror(flower), 80),
+        "flower smaller.jpg": _jpeg(flower.resize((576, 384), Image.Resampling.LANCZOS), 90),
         "china again.jpg": pictures["china.jpg"],
         "broken.jpg": pictures["rocket.jpg"][:60_000],
         "page.jpg": b"<!doctype html><title>Sorry</title><p>This picture has moved.",
     }
+
+
+def _jpeg(picture: Image.Image, quality: int) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=quality)
+    return file.getvalue()
 
 
 def demo_manifest(url: str) -> str:
@@ -109,14 +113,14 @@ def serve(pictures: Mapping[str, bytes]) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+        def do_GET(self) -> None:
             body = pictures.get(unquote(self.path).removeprefix("/"))
             self.send_response(404 if body is None else 200)
             self.send_header("Content-Length", str(len(body or b"")))
             self.end_headers()
             self.wfile.write(body or b"")
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        def log_message(self, format: str, *args: object) -> None:
             """Says nothing: the build has its own log."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -62,13 +62,14 @@ class ShardUnit:
     group: int
 
 
-def estimated_bytes(image: Mapping[str, Any], encoding: str, patches: PatchSettings) -> float:
+def estimated_bytes(image: Row, encoding: str, patches: PatchSettings) -> float:
     """Bytes that the patches of an image will take in a shard, headers included."""
-    boxes = grid(image["width"], image["height"], patches)
+    width, height, nbytes = int(image["width"]), int(image["height"]), int(image["size"])
+    boxes = grid(width, height, patches)
     area = sum(box.width * box.height for box in boxes)
     headers = 4 * 512 * len(boxes)
     if encoding == "jpg":
-        return headers + image["size"] * area / (image["width"] * image["height"])
+        return headers + nbytes * area / (width * height)
     return headers + area * _LOSSLESS_BYTES_PER_PIXEL
 
 
