@@ -24,7 +24,10 @@ import time
 import venv
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+
+from machine import describe
 
 SERVE = "serve"
 OURS = "ours"
@@ -43,35 +46,49 @@ if __name__ == "__main__":
 """
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What one side took in one round."""
+
+    per_image_s: float
+    """CPU-seconds per image, start-up excluded."""
+    start_up_s: float
+    """CPU-seconds before the first image: interpreters and imports."""
+    peak_mb: tuple[float, float]
+    """Largest resident memory of one process, for the short and the long list."""
+
+
 def main() -> None:
-    """Run the comparison and print the table."""
+    """Run the comparison and print a table per image size."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     arguments.add_argument("--img2dataset", metavar="PYTHON", help="an interpreter that has img2dataset")
     arguments.add_argument("--images", type=int, default=6000, help="length of the long list; the short one is a sixth")
-    arguments.add_argument("--kilobytes", type=int, default=200, help="size of one image")
+    arguments.add_argument("--kilobytes", type=int, nargs="+", default=[50, 200, 1000], help="sizes of one image")
     arguments.add_argument("--rounds", type=int, default=3)
     options = arguments.parse_args()
-    with tempfile.TemporaryDirectory() as name, _server(options.kilobytes * 1024) as url:
+    print(f"{options.images} images, {PROCESSES} processes × {CONNECTIONS} connections; {describe()}")
+    with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         theirs = [options.img2dataset or _install_img2dataset(folder / "environment"), "-c", IMG2DATASET]
         commands = {"million-ird": [sys.executable, __file__, OURS], "img2dataset": theirs}
-        costs: dict[str, list[tuple[float, float]]] = {side: [] for side in commands}
-        for _ in range(options.rounds):
-            for side, command in commands.items():
-                costs[side].append(_cost(command, url, options.images, folder))
-    _print_table(costs, options.images, options.kilobytes)
+        for kilobytes in options.kilobytes:
+            costs: dict[str, list[Cost]] = {side: [] for side in commands}
+            with _server(kilobytes * 1024) as url:
+                for _ in range(options.rounds):
+                    for side, command in commands.items():
+                        costs[side].append(_cost(command, url, options.images, folder))
+            _print_table(costs, kilobytes)
 
 
-def _cost(command: list[str], url: str, images: int, folder: Path) -> tuple[float, float]:
-    """CPU-seconds per image, and those of start-up."""
+def _cost(command: list[str], url: str, images: int, folder: Path) -> Cost:
     few, many = images // 6, images
-    cpu_few, cpu_many = (_cpu_seconds(command, url, count, folder) for count in (few, many))
-    per_image = (cpu_many - cpu_few) / (many - few)
-    return per_image, cpu_few - few * per_image
+    (cpu_few, peak_few), (cpu_many, peak_many) = (_run(command, url, count, folder) for count in (few, many))
+    per_image_s = (cpu_many - cpu_few) / (many - few)
+    return Cost(per_image_s, cpu_few - few * per_image_s, (peak_few, peak_many))
 
 
-def _cpu_seconds(command: list[str], url: str, count: int, folder: Path) -> float:
-    """User + system CPU-seconds of one run and of all processes it started and waited for."""
+def _run(command: list[str], url: str, count: int, folder: Path) -> tuple[float, float]:
+    """User + system CPU-seconds of one run and all processes it started and waited for; the peak of one in MB."""
     with tempfile.TemporaryDirectory(dir=folder) as name:
         urls, out = Path(name) / "urls.txt", Path(name) / "out"
         urls.write_text("".join(f"{url}/{number:06d}.jpg\n" for number in range(count)))
@@ -82,7 +99,7 @@ def _cpu_seconds(command: list[str], url: str, count: int, folder: Path) -> floa
         stored = sum(_members(tar) for tar in out.glob("*.tar"))
         if process.returncode or stored != count:
             raise SystemExit(f"{command[0]} stored {stored} of {count}:\n{(Path(name) / 'log').read_text()[-3000:]}")
-    return usage.ru_utime + usage.ru_stime
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
 def _members(tar: Path) -> int:
@@ -92,19 +109,19 @@ def _members(tar: Path) -> int:
         return sum(name.endswith(".jpg") for name in archive.getnames())
 
 
-def _print_table(costs: dict[str, list[tuple[float, float]]], images: int, kilobytes: int) -> None:
-    from machine import describe
-
-    print(f"{images} images of {kilobytes} KB, {PROCESSES} processes × {CONNECTIONS} connections; {describe()}")
-    print(f"{'':14}{'CPU ms/image':>14}{'images/CPU-s':>14}{'start-up CPU s':>16}")
-    medians = {}
-    for side, pairs in costs.items():
-        medians[side] = statistics.median(per_image for per_image, _ in pairs)
-        start = statistics.median(start for _, start in pairs)
-        print(f"{side:14}{1000 * medians[side]:14.3f}{1 / medians[side]:14.0f}{start:16.1f}")
-    ratios = [b[0] / a[0] for a, b in zip(costs["million-ird"], costs["img2dataset"], strict=True)]
+def _print_table(costs: dict[str, list[Cost]], kilobytes: int) -> None:
+    columns = f"{'CPU ms/image':>14}{'images/CPU-s':>14}{'start-up CPU s':>16}{'peak MB, short/long':>21}"
+    print(f"\n{f'{kilobytes} KB':14}{columns}")
+    for side, rounds in costs.items():
+        per_image_s = statistics.median(cost.per_image_s for cost in rounds)
+        start_s = statistics.median(cost.start_up_s for cost in rounds)
+        short, long = (max(cost.peak_mb[i] for cost in rounds) for i in range(2))
+        peaks = f"{short:.0f}/{long:.0f}"
+        print(f"{side:14}{1000 * per_image_s:14.3f}{1 / per_image_s:14.0f}{start_s:16.1f}{peaks:>21}")
+    pairs = zip(costs["million-ird"], costs["img2dataset"], strict=True)
+    ratios = [theirs.per_image_s / ours.per_image_s for ours, theirs in pairs]
     print(
-        f"ratio {medians['img2dataset'] / medians['million-ird']:.2f} (rounds: {min(ratios):.2f} to {max(ratios):.2f})"
+        f"images per CPU-second, ratio {statistics.median(ratios):.2f} (rounds {min(ratios):.2f} to {max(ratios):.2f})"
     )
 
 

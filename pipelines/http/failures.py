@@ -64,12 +64,13 @@ def status_error(response: ClientResponse, settings: HttpSettings) -> FetchError
     """The failure that a status other than 200 means, with the rest that the server asks for."""
     reason = reason_of_status(response.status)
     error = FetchError(reason, f"{response.status} {response.reason or ''}".strip(), measured=response.status)
-    asked_s = retry_after_s(response.headers.get("Retry-After", ""), time.time())
+    header = response.headers.get("Retry-After", "")
+    asked_s = retry_after_s(header, time.time())
     if reason is Reason.HTTP_BUSY:
         error.pause_s = settings.backoff_s if asked_s is None else min(asked_s, settings.retry_after_cap_s)
         if asked_s is not None and asked_s > settings.retry_after_cap_s:
             error.final = True
-            error.detail += f", asks to wait {asked_s:.0f} s, more than fetch.retry_after_cap_s"
+            error.detail += f", Retry-After: {header}, more than fetch.retry_after_cap_s"
     return error
 
 

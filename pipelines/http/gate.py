@@ -89,8 +89,9 @@ class _Lane:
                 await self._wait_for_business()
                 asks = self._collect()
                 if asks or self._held:
-                    for grant in await self.hosts.exchange(self._worker, asks):
-                        self._hand_out(grant, wanted=next(ask.want for ask in asks if ask.host == grant.host))
+                    grants = await self.hosts.exchange(self._worker, asks)
+                    for ask, grant in zip(asks, grants, strict=True):
+                        self._hand_out(grant, ask.want)
                 if self.hosts.gap_s:
                     await asyncio.sleep(self.hosts.gap_s)
         except BaseException as error:
