@@ -47,7 +47,7 @@ from pipelines.http.shared_hosts import Hosts, LocalHosts, start_hosts_actor
 from pipelines.lease import Lease
 from pipelines.plan import read_shared_hosts
 from pipelines.progress import Progress
-from pipelines.recipe import Recipe
+from pipelines.recipe import Recipe, recipe_from_dict
 from pipelines.report import report
 from pipelines.scrub import end, is_interrupted, scrub
 from pipelines.shard_plan import plan_shards, read_shard_plan
@@ -104,6 +104,8 @@ def open_output(store: Store, recipe: Recipe) -> None:
         store.write(RECIPE, recipe.to_toml().encode())
         return
     info = open_dataset(store.url).info
+    if not store.exists(RECIPE):  # killed between the two
+        store.write(RECIPE, recipe_from_dict(info["recipe"]).to_toml().encode())
     if info["fingerprint"] != recipe.fingerprint:
         changes = "\n  ".join(recipe.differences(info["recipe"]))
         raise UsageError(

@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 from million_ird.dataset import Dataset, Row, open_dataset
 from million_ird.errors import DatasetError, UsageError
 from million_ird.examine import taken_down_row
-from million_ird.layout import DATASET, IMAGES, TOMBSTONES, fetch_marker, sources_marker
-from million_ird.markers import publish, read_marker
+from million_ird.layout import DATASET, IMAGES, TOMBSTONES, fetch_marker, patches_marker, sources_marker
+from million_ird.markers import Marker, publish, published, read_marker
 from million_ird.records import image_schema
 from million_ird.screens import Interval, ScreenSettings, judge
 from million_ird.shards import file_checksum, locate
@@ -141,14 +141,43 @@ def recut(run: Run, old: Dataset) -> Dataset:
     job = JudgeJob(old.store, run.store, run.recipe.screens, tombstones)
     for generation in old.generations():
         _copy_plan(old.store, run.store, generation)
-        units = {marker.unit: marker.unit for marker in old.image_markers(generation)}
-        done = {marker.unit for marker in dataset.image_markers(generation)}
-        if set(units) - done:
-            lost = run.units("judge", judge_unit, job, units, done)
-            if lost:
-                raise DatasetError(f"{len(lost)} units could not be judged; run the same command again")
+        _judge(run, dataset, old, generation, job)
         run_generation(run, dataset, generation)
     return finish(run)
+
+
+def _judge(run: Run, dataset: Dataset, old: Dataset, generation: int, job: JudgeJob) -> None:
+    """Judges a generation's units, and those again whose bytes a takedown in the old dataset has moved."""
+    units = {marker.unit: marker.unit for marker in old.image_markers(generation)}
+    done = {marker.unit for marker in dataset.image_markers(generation)}
+    moved = {unit for unit in done & set(units) if _is_moved(job, unit)}
+    if moved:
+        begin(run.store, [patches_marker(generation)])
+    if set(units) - (done - moved):
+        lost = run.units("judge", judge_unit, job, units, done - moved)
+        if lost:
+            raise DatasetError(f"{len(lost)} units could not be judged; run the same command again")
+    if moved:
+        scrub(dataset, read_tombstones(run.store).keys)
+
+
+def _is_moved(job: JudgeJob, unit: str) -> bool:
+    """Whether a unit's rows refer to tars that the old dataset's rows do not name any more."""
+    there = {_absolute(job.old, tar) for tar in _tars(job.old, unit)}
+    return bool(_tars(job.store, unit) - there - {""})
+
+
+def _tars(store: Store, unit: str) -> set[str]:
+    with store.open(_table_of(store, unit)) as file:
+        return set(pq.read_table(file, columns=["tar"])["tar"].to_pylist())
+
+
+def _table_of(store: Store, unit: str) -> str:
+    marker = read_marker(store, fetch_marker(unit))
+    table = marker.named(".parquet") if marker else None
+    if table is None:
+        raise DatasetError(f"{store.path(fetch_marker(unit))} has gone while it was read")
+    return table.name
 
 
 def _begin(store: Store, old: Dataset) -> Dataset:
@@ -193,21 +222,23 @@ def _copy_plan(old: Store, new: Store, generation: int) -> None:
 
 def judge_unit(job: JudgeJob, unit: str) -> Mapping[str, int]:
     """Publishes a fetch unit of the new dataset: the old unit's rows, judged anew; returns its counts."""
-    done = read_marker(job.store, fetch_marker(unit))
-    if done is not None:
+    name = fetch_marker(unit)
+    done = read_marker(job.store, name)
+    if done is not None and not _is_moved(job, unit):
         return done.counts
-    marker = read_marker(job.old, fetch_marker(unit))
-    table = marker.named(".parquet") if marker else None
-    if table is None:
-        raise DatasetError(f"{job.old.path(fetch_marker(unit))} has gone while it was read")
-    with job.old.open(table.name) as file:
+    with job.old.open(_table_of(job.old, unit)) as file:
         rows = [judged(row, job) for row in pq.read_table(file).to_pylist()]
     with job.store.spool() as spool:
         path = spool / "unit.parquet"
         schema = image_schema(job.screens.columns())
         pq.write_table(pa.Table.from_pylist(rows, schema=schema), path, compression="zstd")
-        name = f"{IMAGES}/{unit}-{file_checksum(path)[:12]}.parquet"
-        return publish(job.store, fetch_marker(unit), unit, [(path, name)], unit_counts(rows)).counts
+        table, counts = f"{IMAGES}/{unit}-{file_checksum(path)[:12]}.parquet", unit_counts(rows)
+        if done is None:
+            return publish(job.store, name, unit, [(path, table)], counts).counts
+        fresh = Marker(unit, (published(path, table),), counts)
+        job.store.put_file(path, table)
+        job.store.write(name, fresh.to_json())
+    return counts
 
 
 def judged(row: Row, job: JudgeJob) -> Row:

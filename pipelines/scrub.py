@@ -71,10 +71,12 @@ def scrub(dataset: Dataset, keys: Collection[str]) -> list[str]:
     return markers
 
 
-def begin(store: Store) -> None:
-    """Notes that a takedown has begun, before its tombstones stand: whatever opens the dataset next will finish it."""
-    if not store.exists(JOURNAL):
-        store.write(JOURNAL, b"[]")
+def begin(store: Store, markers: Iterable[str] = ()) -> None:
+    """Notes that a takedown has begun, before its tombstones stand: whatever opens the dataset next will finish it.
+
+    `markers` names what is to be looked at again besides what holds buried images.
+    """
+    store.write(JOURNAL, json.dumps(sorted({*_journal(store), *markers})).encode())
 
 
 def is_interrupted(store: Store) -> bool:
@@ -153,12 +155,11 @@ def _scrub_plan(dataset: Dataset, marker_name: str, traces: Traces) -> None:
 def _new_places(dataset: Dataset, plan: str) -> dict[str, Row]:
     """Image key → where its bytes lie now, for the images of a shard plan whose tar was rewritten."""
     generation = int(plan.split("/")[1].removeprefix("g"))
-    named = [file.name for marker in dataset.image_markers(generation) for file in marker.files]
+    named = {tar for batch in dataset.image_rows_of(generation, ["tar"]) for tar in pc.unique(batch["tar"]).to_pylist()}
     with dataset.store.open(plan) as file:
         table = pq.read_table(file, columns=["key", "tar"])
-    own = pc.starts_with(table["tar"], f"{IMAGES}/")  # not those of another dataset, which a re-cut refers to
-    moved = table.filter(pc.and_(own, pc.invert(pc.is_in(table["tar"], value_set=pa.array(named, pa.string())))))
-    keys = moved["key"].combine_chunks()
+    known = pc.is_in(table["tar"], value_set=pa.array(sorted(named | {""}), pa.string()))
+    keys = table.filter(pc.invert(known))["key"].combine_chunks()
     places: dict[str, Row] = {}
     for batch in dataset.image_rows_of(generation, _MEMBER) if len(keys) else ():
         places |= {row["key"]: row for row in batch.filter(pc.is_in(batch["key"], value_set=keys)).to_pylist()}

@@ -123,7 +123,10 @@ def run_takedown(url: str, wanted: Wanted, reason: str, only_say: bool, say: Say
             changed = take_down(dataset, found, reason, say)
             print(f"taken down: {_count(changed, 'unit', 'units')} rewritten, {_check(dataset)}")
     for home in sorted(found.elsewhere):
-        print(f"the bytes are also in {home}, which this dataset was cut from: take them down there as well")
+        print(
+            f"the bytes are also in {home}, which this dataset was cut from: take them down there as well, and then "
+            "run the recut again, which finds the bytes of the other images anew"
+        )
     return 0 if found.rows or is_buried(dataset, wanted) else 1
 
 
