@@ -16,18 +16,27 @@ from numpy.typing import NDArray
 from million_ird.flatness import BlockVariance, block_variance_from_pixels, flat_fraction
 from million_ird.jpeg import Cutter
 from million_ird.patches import GRID_STEP, Box, PatchSettings, grid, judge
-from million_ird.pixels import DecodeSettings, Header, decode, encode_webp_lossless, read_header
+from million_ird.pixels import DecodeSettings, Header, decode, decode_patch, encode_webp_lossless, read_header
 from million_ird.records import Rejection
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One patch of the grid: where it lies, how flat it is, its verdict, its encoded bytes."""
+    """One patch of the grid: where it lies, how flat it is (None if it was not cut), its verdict."""
 
     box: Box
     flat_fraction: float | None
     rejection: Rejection | None
-    data: bytes
+    data: bytes = b""
+    """The encoded patch; empty for a rejected one that was cut from pixels, which is not worth encoding."""
+    rgb: NDArray[np.uint8] | None = None
+    """(H, W, 3) pixels, of a patch cut from pixels."""
+
+    def pixels(self) -> NDArray[np.uint8] | None:
+        """The patch's pixels for a look at it; None if it was not cut."""
+        if self.rgb is not None or not self.data:
+            return self.rgb
+        return decode_patch(self.data)
 
 
 def encoding_for(cuttable: bool, patches: PatchSettings) -> str:
@@ -68,7 +77,7 @@ def _cut_pixels(rgb: NDArray[np.uint8], boxes: list[Box], patches: PatchSettings
     flats = _flats([block_variance_from_pixels(_luma(square)) for square in squares], patches)
     verdicts = judge(boxes, flats, patches)
     return [
-        Candidate(box, flat, verdict, encode_webp_lossless(square))
+        Candidate(box, flat, verdict, b"" if verdict else encode_webp_lossless(square), square)
         for box, flat, verdict, square in zip(boxes, flats, verdicts, squares, strict=True)
     ]
 

@@ -20,6 +20,7 @@ from million_ird.contamination import BenchmarkTable
 from million_ird.dataset import Dataset, open_dataset
 from million_ird.errors import UsageError
 from million_ird.examine import Examination
+from million_ird.jpeg import find_cutter
 from million_ird.layout import (
     CARD,
     DATASET,
@@ -149,6 +150,8 @@ def run_generation(run: Run, dataset: Dataset, generation: int) -> None:
     if not run.store.exists(duplicates_marker(generation)):
         deduplicate(run, dataset, generation)
     if not run.store.exists(patches_marker(generation)):
+        if hint := find_cutter().hint:
+            run.say(f"hint: {hint}")
         plan_shards(run.store, dataset, generation, run.recipe.patches, run.recipe.shards)
     _cut(run, dataset, generation)
 

@@ -22,7 +22,7 @@ from million_ird.jpeg import find_cutter
 from million_ird.layout import LOG, shard_stem
 from million_ird.markers import publish, read_marker
 from million_ird.patches import PatchSettings, grid
-from million_ird.pixels import DecodeSettings, decode_patch, encode_thumbnail
+from million_ird.pixels import DecodeSettings, encode_thumbnail
 from million_ird.records import Rejection, patch_key, patch_schema
 from million_ird.shards import Member, ShardWriter, checksum, read_member
 from million_ird.store import Store
@@ -55,7 +55,7 @@ def cut_unit(job: CutJob, unit: ShardUnit) -> Mapping[str, int]:
     done = read_marker(job.store, f"{stem}.json")
     if done is not None:
         return done.counts
-    check_coders(job.coders)
+    check_coders(job.coders, job.patches)
     started = time.monotonic()
     with job.store.spool() as spool:
         rows = _cut_into(spool / "shard.tar", job, unit)
@@ -69,9 +69,9 @@ def cut_unit(job: CutJob, unit: ShardUnit) -> Mapping[str, int]:
     return counts
 
 
-def check_coders(planned: str) -> None:
+def check_coders(planned: str, patches: PatchSettings) -> None:
     """`DatasetError` if this machine writes patches with other libraries than planned: their bytes would differ."""
-    here = coders()
+    here = coders(patches)
     if here != planned:
         raise DatasetError(
             f"this machine writes patches with {here}, but the shards were planned for {planned}; install the same on "
@@ -92,7 +92,7 @@ def _cut_into(tar: Path, job: CutJob, unit: ShardUnit) -> list[Row]:
                     member = shard.add(f"{row['key']}.{unit.encoding}", candidate.data)
                     shard.add(f"{row['key']}.json", _sidecar(image, row))
                     row |= {"tar": f"{shard_stem(unit.encoding, unit.number)}.tar", **asdict(member)}
-                thumbnails.offer(row, candidate.data, job.patches.max_flat_fraction)
+                thumbnails.offer(row, candidate, job.patches.max_flat_fraction)
                 rows.append(row)
     thumbnails.attach(rows)
     return rows
@@ -105,7 +105,7 @@ def _candidates(image: Row, job: CutJob) -> list[Candidate]:
     if isinstance(result, Rejection):
         failed = Rejection("cut", result.reason, result.measured, result.detail)
         boxes = grid(image["width"], image["height"], job.patches)
-        return [Candidate(box, None, failed, b"") for box in boxes]
+        return [Candidate(box, None, failed) for box in boxes]
     return result
 
 
@@ -142,22 +142,27 @@ def _sidecar(image: Row, row: Row) -> bytes:
 
 
 class _Thumbnails:
-    """The first few patches of each reason, nearest the threshold first, held until their thumbnails are made."""
+    """Thumbnails of the first few patches of each reason, nearest the threshold first."""
 
     def __init__(self) -> None:
         self._best: dict[str, list[tuple[float, str, str, bytes]]] = {}
 
-    def offer(self, row: Row, data: bytes, threshold: float) -> None:
-        if data:
-            best = self._best.setdefault(row["reason"], [])
-            # Rejected ones by how close the call was; kept ones by a hash of the key, so that pictures mix.
-            distance = 0.0 if row["kept"] else abs(row["flat_fraction"] - threshold)
-            best.append((distance, checksum(row["key"].encode()), row["key"], data))
-            best.sort()
-            del best[THUMBNAILS_PER_REASON:]
+    def offer(self, row: Row, candidate: Candidate, threshold: float) -> None:
+        if candidate.flat_fraction is None:
+            return
+        best = self._best.setdefault(row["reason"], [])
+        # Rejected ones by how close the call was; kept ones by a hash of the key, so that pictures mix.
+        distance = 0.0 if row["kept"] else abs(candidate.flat_fraction - threshold)
+        place = (distance, checksum(row["key"].encode()), row["key"])
+        if len(best) < THUMBNAILS_PER_REASON or place < best[-1][:3]:
+            pixels = candidate.pixels()
+            if pixels is not None:
+                best.append((*place, encode_thumbnail(pixels)))
+                best.sort()
+                del best[THUMBNAILS_PER_REASON:]
 
     def attach(self, rows: Iterable[Row]) -> None:
-        made = {key: encode_thumbnail(decode_patch(data)) for best in self._best.values() for *_, key, data in best}
+        made = {key: thumbnail for best in self._best.values() for *_, key, thumbnail in best}
         for row in rows:
             row["thumbnail"] = made.get(row["key"])
 

@@ -34,6 +34,9 @@ from pipelines.plan import read_unit
 THUMBNAILS_PER_REASON = 6
 """Thumbnails that a unit keeps of kept images, and of each rejection reason: enough for a report's contact sheets."""
 
+_TASKS_PER_CONNECTION = 4
+"""Rows asked for at once, per connection: those of a slow host wait for their turn while others use the connections."""
+
 
 @dataclass(frozen=True)
 class ImageSettings:
@@ -100,7 +103,7 @@ async def _fetch_all(job: FetchJob, sources: list[Row], spool: Path) -> tuple[li
     loop = asyncio.get_running_loop()
 
     async def work(client: Client, examiner: ThreadPoolExecutor) -> None:
-        # Each connection waits for its image's examination, so at most `connections` bodies lie in the spool unseen.
+        # Each task waits for its image's examination, so no more bodies than tasks lie in the spool unseen.
         for index, source in waiting:
             if source["key"] in job.examination.tombstones.keys:
                 arrivals[index] = _Arrival(taken_down_row(source), None)
@@ -114,7 +117,7 @@ async def _fetch_all(job: FetchJob, sources: list[Row], spool: Path) -> tuple[li
     try:
         with ThreadPoolExecutor(1, "examine") as examiner:
             async with client, asyncio.TaskGroup() as connections:
-                for _ in range(min(job.http.connections, len(sources))):
+                for _ in range(min(_TASKS_PER_CONNECTION * job.http.connections, len(sources))):
                     connections.create_task(work(client, examiner))
     except ExceptionGroup as group:
         raise group.exceptions[0] from None  # the first is the cause; the others were cancelled with it

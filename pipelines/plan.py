@@ -13,6 +13,7 @@ a large one never blocks a unit.
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -36,21 +37,31 @@ REJECTED = "rejected.parquet"
 HOSTS = "hosts.parquet"
 HOST_SCHEMA = pa.schema([("host", pa.string()), ("rows", pa.int64()), ("units", pa.int64())])
 
+_FEWEST_ROWS = 16
+"""A unit of fewer rows would cost more to start than to fetch."""
+
 
 @dataclass(frozen=True)
 class PlanSettings:
     """How planned rows are cut into fetch units: the recipe's section `[plan]`."""
 
     unit_rows: int = 1000
-    """Rows in a fetch unit. A thousand photographs take minutes: long against starting a unit, short against losing
-    one."""
+    """Most rows in a fetch unit of a manifest of usual length. A thousand photographs take minutes: long against
+    starting a unit, short against losing one."""
+    few_units: int = 64
+    """A short manifest is cut into about so many units (of at least 16 rows), so that every core has work."""
     max_units: int = 10_000
     """Most fetch units; a longer manifest gets larger units, so that folders and listings stay usable."""
 
     def __post_init__(self) -> None:
-        for name in ("unit_rows", "max_units"):
+        for name in ("unit_rows", "few_units", "max_units"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+
+    def rows_for(self, planned: int) -> int:
+        """Rows of a unit, for a manifest of `planned` rows."""
+        short = max(_FEWEST_ROWS, math.ceil(planned / self.few_units))
+        return max(min(self.unit_rows, short), math.ceil(planned / self.max_units))
 
 
 @dataclass(frozen=True)
@@ -150,7 +161,7 @@ def plan_batches(
     reading = read_all(batches, spill, progress)
     with Sorter(spill, memory_gb) as sorter:
         sorter.find_repeated(existing_keys)
-        sorter.assign_units(settings.unit_rows, settings.max_units)
+        sorter.assign_units(settings.rows_for)
         unit_files = _write_units(sorter.sorted_rows(), out, first_unit)
         _write_table(sorter.hosts(), HOST_SCHEMA, out / HOSTS)
         rejected = _write_table(sorter.rejected(names), REJECTED_SOURCE_SCHEMA, out / REJECTED)

@@ -162,13 +162,16 @@ class Sorter:
             " WHERE ordinal <> first AND ordinal NOT IN (SELECT ordinal FROM dropped)"
         )
 
-    def assign_units(self, wanted_rows: int, max_units: int) -> None:
-        """Fills `hosts`: what is needed to tell the unit of every row that has one."""
+    def assign_units(self, rows_for: Callable[[int], int]) -> None:
+        """Fills `hosts`: what is needed to tell the unit of every row that has one.
+
+        `rows_for` gives the rows of a unit for the number of planned rows.
+        """
         self._db.execute(
             "CREATE VIEW planned AS SELECT * FROM sources WHERE ordinal NOT IN (SELECT ordinal FROM dropped)"
         )
         planned, local, last = self._one("SELECT count(*), count(*) FILTER (host = ''), max(slot) FROM planned")
-        rows = max(wanted_rows, math.ceil(planned / max_units))
+        rows = rows_for(planned)
         self._unit_rows, piece = rows, max(1, rows // _PIECES)
         self._local_units = 0 if last is None else last // rows + 1
         self._host_units = max(1, math.ceil((planned - local) / rows))

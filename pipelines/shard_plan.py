@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -102,15 +103,18 @@ def plan_shards(store: Store, dataset: Dataset, generation: int, patches: PatchS
             counts |= {f"{encoding}_first": min(numbers), f"{encoding}_units": len(numbers)}
     name = f"{plan_folder(generation)}/patches.parquet"
     with store.spool() as spool:
-        write_shard_plan(units, coders(), spool / "patches.parquet")
+        write_shard_plan(units, coders(patches), spool / "patches.parquet")
         publish(store, patches_marker(generation), name, [(spool / "patches.parquet", name)], counts)
 
 
-def coders() -> str:
+def coders(patches: PatchSettings) -> str:
     """The libraries that write patches on this machine. Others may code the same patch in other bytes."""
     from PIL import features
 
-    return f"{find_cutter().name}, libwebp {features.version('webp')}"
+    names = [find_cutter().name, f"libwebp {features.version('webp')}"]
+    if patches.huffman == "optimised":
+        names.insert(1, f"jpeglib {version('jpeglib')}")  # stands in where libturbojpeg cannot optimise
+    return ", ".join(names)
 
 
 def _unique_images(dataset: Dataset, generation: int, patches: PatchSettings) -> list[Row]:

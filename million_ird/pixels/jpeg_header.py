@@ -58,6 +58,7 @@ class Segments:
     tables: dict[int, tuple[int, ...]] = field(default_factory=dict)
     exif: Exif = field(default_factory=Exif)
     adobe_transform: int | None = None
+    is_jfif: bool = False
     icc_parts: list[tuple[int, int, bytes]] = field(default_factory=list)
     has_gain_map: bool = False
     extra_pictures: int = 0
@@ -191,6 +192,8 @@ def _take(found: Segments, marker: int, payload: bytes) -> None:
             found.has_gain_map = True
     elif marker == 0xE2:
         _take_app2(found, payload)
+    elif marker == 0xE0 and payload.startswith(b"JFIF\0"):
+        found.is_jfif = True
     elif marker == 0xEE and payload.startswith(b"Adobe") and len(payload) >= 12:
         found.adobe_transform = payload[11]
 
@@ -260,12 +263,14 @@ def _unusable(segments: Segments) -> Rejection | None:
 
 
 def _colour_model(segments: Segments) -> str:
-    """As libjpeg decides it: the Adobe segment first, then the components' names."""
+    """As libjpeg decides it: JFIF says YCbCr, else the Adobe segment decides, else the components' names."""
     count = len(segments.components)
     if count == 1:
         return "grey"
     if count == 4:
         return "ycck" if segments.adobe_transform == 2 else "cmyk"
+    if segments.is_jfif:
+        return "ycbcr"
     if segments.adobe_transform is not None:
         return "rgb" if segments.adobe_transform == 0 else "ycbcr"
     return "rgb" if [c.identifier for c in segments.components] == [0x52, 0x47, 0x42] else "ycbcr"

@@ -55,7 +55,7 @@ def make_plan(
     out, spill = tmp_path / name, tmp_path / f"{name}-spill"
     out.mkdir()
     spill.mkdir()
-    return Planned(out, plan_sources(manifests, PlanSettings(unit_rows=unit_rows), out, spill, **options))
+    return Planned(out, plan_sources(manifests, PlanSettings(unit_rows=unit_rows, few_units=1), out, spill, **options))
 
 
 def write_list(path: Path, urls: Sequence[str]) -> ManifestSettings:
@@ -147,6 +147,11 @@ def test_a_small_host_stays_in_one_unit_and_a_large_one_is_spread(tmp_path: Path
     assert {h["host"]: h["units"] for h in hosts} == {host: len(units) for host, units in units_by_host.items()}
     assert (planned.summary.hosts, planned.summary.shared_hosts) == (201, 1)
     assert (planned.summary.largest_host, planned.summary.largest_host_rows) == ("big.example", 700)
+
+
+@pytest.mark.parametrize(("rows", "expected"), [(20, 16), (129, 16), (6_400, 100), (1_000_000, 1000), (10**8, 10_000)])
+def test_a_unit_holds_what_keeps_every_core_busy(rows: int, expected: int) -> None:
+    assert PlanSettings().rows_for(rows) == expected
 
 
 def test_a_single_host_still_gives_even_units(tmp_path: Path) -> None:
