@@ -146,6 +146,8 @@ def contamination(photographs: list[tuple[str, Picture]]) -> None:
         wrong += [(name, benchmark) for benchmark in accepted - {f"planted/{i}"}]
     print(f"{len(sources)} photographs, {len(table)} benchmark pictures ({len(real)} real)")
     print(f"looked up {offered / len(sources):.3f}, confirmed {np.mean(found):.3f}, wrong {wrong}")
+    megapixels = sum(p.shape[0] * p.shape[1] for _, p in sources) / len(sources) / 1e6
+    print(f"{megapixels:.1f} megapixels on average; a decode takes {decodes / len(sources) * 1e3:.0f} CPU ms")
     print(f"lookup {cost / len(sources) * 1e3:.0f} CPU ms an image = {cost / decodes:.2f} decodes of it (JPEG q90)")
     _opposite(sources, settings)
 

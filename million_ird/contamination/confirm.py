@@ -30,7 +30,7 @@ def confirm(rgb: NDArray[np.uint8], hit: Hit, benchmark: Benchmark, settings: Co
     """
     wanted = benchmark.signature.astype(np.float32)
     found, warp = _region(rgb, hit, wanted.shape)
-    limits = Limits(settings.min_agreement, _FORGIVEN_SHARE, max_shift=0.12, max_turn=_MAX_TURN)
+    limits = Limits(settings.min_agreement, _FORGIVEN_SHARE, max_shift=0.12, accepts_plain=False, max_turn=_MAX_TURN)
     agreement = compare_planes(wanted, found, warp, limits)
     if agreement.accepted and agreement.overlap < _MIN_OVERLAP:
         return Agreement(agreement.score, False, agreement.shift, agreement.overlap, "small overlap")

@@ -17,14 +17,14 @@ class ContaminationSettings:
     hash_files: tuple[str, ...] = ()
     """Files written by `BenchmarkTable.save`, instead of or besides the pictures."""
 
-    smallest_window: float = 0.125
+    smallest_window: float = 0.15
     """Side of the smallest window of a source, as a share of its shorter side: a 500-pixel cut of a 12-megapixel
     photograph spans 0.17. Time grows with the square of its inverse."""
 
     max_bits: int = 12
     """Bits (of 63) between a window and a benchmark square up to which they are compared further."""
 
-    min_correlation: float = 0.92
+    min_correlation: float = 0.90
     """Least correlation of their 32×32 luma reductions for a comparison on pixels."""
 
     min_agreement: float = 0.60

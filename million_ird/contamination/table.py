@@ -256,9 +256,9 @@ def _squares(
 
 
 def _spread(length: int, side: float) -> NDArray[np.float64]:
-    """Corners of squares that overlap by about half and reach both ends."""
+    """Corners of squares that overlap by two thirds and reach both ends."""
     room = length - side
-    return np.linspace(0, room, 1 + int(np.ceil(room / (0.5 * side) - 1e-9))) if room > 0.5 else np.zeros(1)
+    return np.linspace(0, room, 1 + int(np.ceil(room / (0.34 * side) - 1e-9))) if room > 0.5 else np.zeros(1)
 
 
 def _cut(picture: NDArray[np.uint8], x: float, y: float, side: float) -> NDArray[np.uint8]:

@@ -31,7 +31,7 @@ _MIN_CONTRAST = 6.0
 """Standard deviation in grey levels below which a window says too little to be looked up."""
 
 _MIN_DETAIL = 1.5
-"""The same without the window's four strongest frequencies: gradients and single edges look alike everywhere."""
+"""The same without the five lowest frequencies: gradients and single edges look alike everywhere."""
 
 _ROWS = cosines(FREQUENCIES, SAMPLES).astype(np.float32)
 
@@ -56,10 +56,13 @@ def luma(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def source_windows(rgb: NDArray[np.uint8], smallest: float) -> Iterator[Windows]:
     """All windows of a photograph from its whole shorter side down to `smallest` of it, one scale after another."""
-    base = _halved(luma(rgb), round(SAMPLES / smallest))
+    octaves = [_halved(luma(rgb), round(SAMPLES / smallest))]
+    while min(octaves[-1].shape) >= 4 * SAMPLES:
+        octaves.append(_reduced(octaves[-1], min(octaves[-1].shape) // 2))
     side = float(SAMPLES)
     while side <= SAMPLES / smallest * 1.0001:
-        yield level_windows(_reduced(base, round(side)), STRIDE)
+        smallest_enough = next((o for o in reversed(octaves) if min(o.shape) >= 1.5 * side), octaves[0])
+        yield level_windows(_reduced(smallest_enough, round(side)), STRIDE)
         side *= SCALE_STEP
 
 
@@ -93,9 +96,9 @@ def all_transforms(signs: NDArray[np.float32]) -> NDArray[np.float32]:
 def _says_enough(coefficients: NDArray[np.float32]) -> NDArray[np.bool_]:
     energy = coefficients * coefficients
     total = energy.sum(axis=1)
-    strongest = np.partition(energy, -4, axis=1)[:, -4:].sum(axis=1)
+    lowest = energy[:, [1, 2, FREQUENCIES, FREQUENCIES + 1, 2 * FREQUENCIES]].sum(axis=1)
     samples = SAMPLES**2
-    enough: NDArray[np.bool_] = (total > _MIN_CONTRAST**2 * samples) & (total - strongest > _MIN_DETAIL**2 * samples)
+    enough: NDArray[np.bool_] = (total > _MIN_CONTRAST**2 * samples) & (total - lowest > _MIN_DETAIL**2 * samples)
     return enough
 
 

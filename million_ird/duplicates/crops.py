@@ -108,7 +108,7 @@ def verify_crop(
 def _compare(
     a: NDArray[np.float32], b: NDArray[np.float32], warp: NDArray[np.float32], settings: DuplicateSettings
 ) -> Agreement:
-    limits = Limits(settings.min_agreement, settings.forgiven_share, max_shift=0.05)
+    limits = Limits(settings.min_agreement, settings.forgiven_share, max_shift=0.05, accepts_plain=False)
     agreement = compare_planes(a, b, warp, limits)
     shared = agreement.overlap * a.size
     kept = shared / max(a.size, b.size / max(abs(float(np.linalg.det(warp[:, :2].astype(np.float64)))), 1e-6))

@@ -37,8 +37,9 @@ _TEXTURE = 6.0
 _MIN_TEXTURED = 0.02
 """Share of textured windows below which a pair is judged by plain differences instead."""
 
-_PLAIN_DIFFERENCE = 3.0
-"""Largest difference in grey levels, averaged over a window, of two equal pictures without detail."""
+_PLAIN_DIFFERENCE = 10.0
+"""Difference in grey levels, averaged over a window, at which two pictures without detail agree not at all; with the
+default `min_agreement` they are equal up to 1.8 levels, what recompression does to a gradient."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,9 @@ class Limits:
 
     max_shift: float
     """How far the alignment may move a corner away from the first guess, as a share of the longer side."""
+
+    accepts_plain: bool
+    """Whether pictures without any detail can be compared, by their tones alone."""
 
     max_turn: float = 0.008
     """Largest off-diagonal entry of the alignment: 0.46 degrees. Copies are not turned, second exposures often are."""
@@ -86,7 +90,10 @@ def verify_pair(
     """
     a, b = working_planes(first, np.ascontiguousarray(transformed(second, transform)))
     return compare_planes(
-        a, b, np.eye(2, 3, dtype=np.float32), Limits(settings.min_agreement, settings.forgiven_share, max_shift=0.045)
+        a,
+        b,
+        np.eye(2, 3, dtype=np.float32),
+        Limits(settings.min_agreement, settings.forgiven_share, max_shift=0.045, accepts_plain=True),
     )
 
 
@@ -114,14 +121,14 @@ def compare_planes(a: Plane, b: Plane, warp: Plane, limits: Limits) -> Agreement
         warp: (2, 3), takes pixel coordinates of `a` to those of `b`.
     """
     refined = _refine(a, b, warp)
-    if refined is None:
-        return Agreement(0.0, False, 0.0, 0.0, "no alignment")
     shift = _corner_shift(refined, warp, a.shape)
     aligned, inside = _warped(b, refined, a.shape)
     overlap = float(inside.mean())
-    score, reason = _agreement(
-        a, np.where(inside, aligned, a), inside, limits.forgiven_share
-    )  # no edge where the second picture ends
+    # Where the second picture ends there must be no edge.
+    score, has_texture = _agreement(a, np.where(inside, aligned, a), inside, limits.forgiven_share)
+    if not has_texture:  # then the alignment had nothing to hold on to either
+        score, shift, refined = _plain_agreement(a, *_warped(b, warp, a.shape)), 0.0, warp
+    reason = "" if has_texture or limits.accepts_plain else "no texture"
     if not reason:
         if _turn(refined) > limits.max_turn:
             reason = "turned"
@@ -132,10 +139,10 @@ def compare_planes(a: Plane, b: Plane, warp: Plane, limits: Limits) -> Agreement
     return Agreement(round(score, 4), not reason, round(shift, 4), round(overlap, 4), reason)
 
 
-def _refine(a: Plane, b: Plane, warp: Plane) -> Plane | None:
+def _refine(a: Plane, b: Plane, guess: Plane) -> Plane:
     """The affine map that maximises the correlation (ECC, Evangelidis and Psarakis 2008), coarse to fine."""
     levels = max(0, round(np.log2(max(a.shape) / 96)))
-    warp = warp.astype(np.float32).copy()
+    warp = guess.astype(np.float32)
     for level in range(levels, -1, -1):
         scale = 1 / 2**level
         small_a, small_b = (_shrunk(p, 2**level) for p in (a, b))
@@ -145,10 +152,8 @@ def _refine(a: Plane, b: Plane, warp: Plane) -> Plane | None:
         mask = np.ones(small_b.shape, np.uint8)
         try:
             _, found = cv2.findTransformECC(small_a, small_b, scaled, cv2.MOTION_AFFINE, criteria, mask, 5)
-        except cv2.error:  # the iteration left the picture, or there is nothing to hold on to
-            if level == levels:
-                return warp
-            return None
+        except cv2.error:  # nothing to hold on to, or the iteration left the picture: the comparison will tell
+            return guess
         warp = np.asarray(found, np.float32) / to_scale
     return warp
 
@@ -177,22 +182,17 @@ def _turn(warp: Plane) -> float:
     return float(max(abs(warp[0, 1]), abs(warp[1, 0])) / max(scale, 1e-6))
 
 
-def _agreement(a: Plane, b: Plane, inside: NDArray[np.bool_], forgiven_share: float) -> tuple[float, str]:
-    """The score of two aligned planes, and why there is none if there is none."""
-    scores, textured = [], []
+def _agreement(a: Plane, b: Plane, inside: NDArray[np.bool_], forgiven_share: float) -> tuple[float, bool]:
+    """The score of two aligned planes, and whether enough of their windows have texture for it to mean something."""
+    scores, evidence = [], 0.0
     for level in (1, 4):  # fine detail, and four times coarser: clouds, shadows, soft pictures
         planes = [_shrunk(p, level) for p in (a, b)]
-        mask = cv2.resize(inside.astype(np.float32), planes[0].shape[::-1], interpolation=cv2.INTER_AREA) > 0.999
-        score, has_texture = _window_scores(planes[0], planes[1], mask)
-        scores.append(score)
-        textured.append(has_texture)
-    joined = np.concatenate(scores)
-    if not len(joined):
-        return 0.0, "no overlap"
-    evidence = max(float(t.mean()) if len(t) else 0.0 for t in textured)
-    if evidence < _MIN_TEXTURED:
-        return _plain_agreement(a, b, inside)
-    return min(float(np.sort(s)[int(len(s) * forgiven_share)]) for s in scores if len(s)), ""
+        mask = _shrunk(inside.astype(np.float32), level) > 0.999
+        found, textured = _window_scores(planes[0], planes[1], mask)
+        if len(found):
+            scores.append(float(np.sort(found)[int(len(found) * forgiven_share)]))
+            evidence = max(evidence, float(textured.mean()))
+    return min(scores, default=0.0), evidence >= _MIN_TEXTURED
 
 
 def _detail(plane: Plane) -> Plane:
@@ -227,9 +227,8 @@ def _window_scores(a: Plane, b: Plane, mask: NDArray[np.bool_]) -> tuple[NDArray
     return scores[rows, columns][chosen], textured
 
 
-def _plain_agreement(a: Plane, b: Plane, inside: NDArray[np.bool_]) -> tuple[float, str]:
+def _plain_agreement(a: Plane, b: Plane, inside: NDArray[np.bool_]) -> float:
     """Pictures without detail are equal only if their tones are: 1 at no difference, 0 at `_PLAIN_DIFFERENCE`."""
     difference = cv2.blur(np.abs(a - b) * inside, (_WINDOW, _WINDOW))
     worst = float(difference[inside].max()) if inside.any() else np.inf
-    score = max(0.0, 1 - worst / _PLAIN_DIFFERENCE)
-    return score, "" if score > 0 else "differs"
+    return max(0.0, 1 - worst / _PLAIN_DIFFERENCE)

@@ -28,8 +28,8 @@ def with_bits_changed(hashes: Hashes, rate: float, seed: int = 1) -> Hashes:
 def table(hashes: Hashes, sha256: list[str] | None = None, pixels: list[str] | None = None) -> pa.Table:
     return pa.table(
         {
-            "sha256": sha256 or [f"s{i}" for i in range(len(hashes))],
-            "pixel_hash": pixels or [f"p{i}" for i in range(len(hashes))],
+            "sha256": pa.array(sha256 or [f"s{i}" for i in range(len(hashes))], pa.string()),
+            "pixel_hash": pa.array(pixels or [f"p{i}" for i in range(len(hashes))], pa.string()),
             "phash": pa.array([h.tobytes() for h in hashes], pa.binary()),
         }
     )

@@ -38,7 +38,12 @@ def test_crops_are_found_and_confirmed(wheel_photo: Photo, transform: Transform)
     crops = [crop(photo, 0.88, 0.88, 0.8, transform) for photo in photos]
     pairs = crop_pairs([features(picture) for picture in photos + crops], SETTINGS)
     assert pairs.schema == PAIR_SCHEMA
-    assert {(row["first"], row["second"]) for row in pairs.to_pylist()} == {(i, i + 6) for i in range(6)}
+    found_pairs = {(row["first"], row["second"]) for row in pairs.to_pylist()}
+    wanted = {(i, i + 6) for i in range(6)}
+    assert wanted <= found_pairs
+    pictures = photos + crops
+    for i, j in sorted(found_pairs - wanted):  # a few codes coincide; pixels do not
+        assert not verify_crop(pictures[i], pictures[j], SETTINGS)[0].accepted
     for photo, part in zip(photos, crops, strict=True):
         agreement, found = verify_crop(photo, part, SETTINGS)
         assert agreement.accepted, agreement
