@@ -212,11 +212,17 @@ def finish(run: Run) -> Dataset:
 
 
 def conclude(store: Store, recipe: Recipe, state: str) -> None:
-    """Writes the dataset's head with this state, its card and its report from what stands, and ends a takedown.
+    """Writes the dataset's card, its report and last its head with this state, from what stands; ends a takedown.
 
     While a generation is not fetched to its end, the rows of a report cannot balance: then there is none.
     """
     dataset = open_dataset(store.url)
+    store.write(CARD, card(dataset, recipe.patches.size).encode())
+    if is_fetched(dataset):
+        report(dataset)
+    else:
+        for name in store.list(REPORT):
+            store.remove(name)
     shards = [
         {"tar": shard.tar, "encoding": shard.encoding, "patches": shard.patches, "bytes": shard.nbytes}
         for shard in dataset.shards()
@@ -224,12 +230,6 @@ def conclude(store: Store, recipe: Recipe, state: str) -> None:
     ]
     head = dataset.info | {"state": state, "shards": shards, "generations": len(dataset.generations())}
     store.write(DATASET, to_json(head))
-    store.write(CARD, card(dataset, recipe.patches.size).encode())
-    if is_fetched(dataset):
-        report(open_dataset(store.url))
-    else:
-        for name in store.list(REPORT):
-            store.remove(name)
     end(store)
     store.sweep()
 

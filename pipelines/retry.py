@@ -24,7 +24,8 @@ class Retried:
 
     def __str__(self) -> str:
         failed = self.tried - self.came
-        return f"{self.tried:,} images tried again: {self.came:,} came ({self.kept:,} kept), {failed:,} failed again"
+        noun = "image" if self.tried == 1 else "images"
+        return f"{self.tried:,} {noun} tried again: {self.came:,} came ({self.kept:,} kept), {failed:,} failed again"
 
 
 def retry_recipe(dataset: Dataset, overrides: list[str]) -> Recipe:
