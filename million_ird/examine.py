@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -41,6 +41,8 @@ class Examination:
     contamination: ContaminationSettings = field(default_factory=ContaminationSettings)
     benchmarks: BenchmarkTable | None = None
     tombstones: Tombstones = field(default_factory=Tombstones)
+    score: Callable[[NDArray[np.uint8]], Mapping[str, float | None]] | None = None
+    """Learned scores of a photograph by column; None where the recipe asks for none."""
 
     @cached_property
     def measured(self) -> tuple[Screen, ...]:
@@ -117,6 +119,7 @@ def _measure(header: Header, data: bytes, rgb: NDArray[np.uint8], with_: Examina
         "contamination": _contamination(rgb, with_),
         "thumbnail": encode_thumbnail(rgb),
         **measure_all(Photo(header, data, rgb), with_.measured),
+        **(with_.score(rgb) if with_.score else {}),
     }
 
 

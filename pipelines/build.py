@@ -50,6 +50,7 @@ from pipelines.plan import read_shared_hosts
 from pipelines.progress import Progress
 from pipelines.recipe import Recipe, recipe_from_dict
 from pipelines.report import report
+from pipelines.scoring import Score, make_score
 from pipelines.scrub import end, is_interrupted, scrub
 from pipelines.shard_plan import plan_shards, read_shard_plan
 
@@ -161,7 +162,7 @@ def _fetch_job(run: Run, generation: int) -> FetchJob:
     return FetchJob(
         store=run.store,
         generation=generation,
-        examination=examination(run.store, run.recipe),
+        examination=examination(run.store, run.recipe, make_score(run.recipe.screens.learned, run.executor)),
         http=run.recipe.fetch,
         images=run.recipe.images,
         hosts=_hosts(run) if shared else None,
@@ -176,11 +177,11 @@ def _hosts(run: Run) -> Hosts:
     return LocalHosts(HostLedger(run.recipe.fetch))
 
 
-def examination(store: Store, recipe: Recipe) -> Examination:
+def examination(store: Store, recipe: Recipe, score: Score | None = None) -> Examination:
     """What the recipe says about examining an image, with the tables it names loaded."""
     tombstones = read_tombstones(store, recipe.takedown.tombstones)
     benchmarks = BenchmarkTable.from_settings(recipe.contamination)
-    return Examination(recipe.decode, recipe.screens, recipe.contamination, benchmarks, tombstones)
+    return Examination(recipe.decode, recipe.screens, recipe.contamination, benchmarks, tombstones, score)
 
 
 def _cut(run: Run, dataset: Dataset, generation: int) -> None:

@@ -46,6 +46,10 @@ class LearnedScreens:
         _check_names(names, pyiqa.list_models(metric_mode="NR"))
         self._metrics = {name: _load(pyiqa, name, device) for name in names}
 
+    def ready(self) -> bool:
+        """True; an actor's way to say that its networks are loaded."""
+        return True
+
     @property
     def lower_is_better(self) -> dict[str, bool]:
         """For each column whether a lower score means a better photograph."""

@@ -44,6 +44,8 @@ class Executor(Protocol):
 
     name: str
     workers: int
+    gpus: int
+    """GPUs that actors may claim."""
 
     def run(self, function: Callable[[Any, Any], Any], job: Any, payloads: Iterable[Any]) -> Iterator[Outcome]: ...
 

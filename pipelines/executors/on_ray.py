@@ -32,8 +32,15 @@ class RayExecutor:
         if not ray.is_initialized():
             self._connect()
         resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-        cores = int(resources.get("CPU", 1))
-        self.workers = settings.workers or max(1, cores)
+        cores = max(1, int(resources.get("CPU", 1)))
+        self.workers = settings.workers or cores
+        self.gpus = int(resources.get("GPU", 0))
+        # One waiting payload per worker keeps all busy; where fewer workers are wanted than there are cores, none may.
+        self._window = self.workers if self.workers < cores else _WINDOW * self.workers
+        # A request that no node can meet would wait for ever.
+        nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+        largest = max((node["Resources"].get("memory", 0.0) for node in nodes if node["Alive"]), default=0.0)
+        self._memory = int(min(settings.memory_gb * 2**30, largest))
 
     def _connect(self) -> None:
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
@@ -52,9 +59,7 @@ class RayExecutor:
     def run(self, function: Callable[[Any, Any], Any], job: Any, payloads: Iterable[Any]) -> Iterator[Outcome]:
         ray = self._ray
         # max_retries covers the death of a worker or node; an exception of the function itself is not retried.
-        task = ray.remote(function).options(
-            num_cpus=1, memory=int(self._settings.memory_gb * 2**30), max_retries=self._settings.retries
-        )
+        task = ray.remote(function).options(num_cpus=1, memory=self._memory, max_retries=self._settings.retries)
         waiting = iter(payloads)
         in_flight: dict[Any, Any] = {}
         try:
@@ -62,7 +67,7 @@ class RayExecutor:
             while True:
                 for payload in waiting:
                     in_flight[task.remote(job_ref, payload)] = payload
-                    if len(in_flight) >= _WINDOW * self.workers:
+                    if len(in_flight) >= self._window:
                         break
                 if not in_flight:
                     return

@@ -15,6 +15,7 @@ class SerialExecutor:
 
     name = "serial"
     workers = 1
+    gpus = 0
 
     def run(self, function: Callable[[Any, Any], Any], job: Any, payloads: Iterable[Any]) -> Iterator[Outcome]:
         for payload in payloads:
