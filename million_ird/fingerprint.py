@@ -63,11 +63,14 @@ def pixel_hash(rgb: NDArray[np.uint8]) -> str:
     return blake3.blake3(shape).update(np.ascontiguousarray(rgb).data).hexdigest(length=16)
 
 
-def perceptual_hash(rgb: NDArray[np.uint8]) -> bytes:
-    """The 256-bit perceptual hash of an (H, W, 3) uint8 picture."""
-    small = cv2.resize(rgb, (REDUCTION, REDUCTION), interpolation=cv2.INTER_AREA).astype(np.float64)
-    luma = small @ np.array([0.299, 0.587, 0.114])
-    return np.packbits(_dct_signs(luma)).tobytes()
+def perceptual_hash(picture: NDArray[np.uint8]) -> bytes:
+    """The 256-bit perceptual hash of an (H, W, 3) RGB or (H, W) luma uint8 picture; luma gives the same, sooner."""
+    luma = picture if picture.ndim == 2 else cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_RGB2GRAY)
+    while min(luma.shape) >= 16 * REDUCTION:  # halving is many times faster than averaging odd areas
+        height, width = luma.shape[0] // 2, luma.shape[1] // 2
+        luma = cv2.resize(luma[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(luma, (REDUCTION, REDUCTION), interpolation=cv2.INTER_AREA)
+    return np.packbits(_dct_signs(small.astype(np.float64))).tobytes()
 
 
 def as_bits(phash: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -24,7 +24,7 @@ class ContaminationSettings:
     max_bits: int = 12
     """Bits (of 63) between a window and a benchmark square up to which they are compared further."""
 
-    min_correlation: float = 0.90
+    min_correlation: float = 0.87
     """Least correlation of their 32×32 luma reductions for a comparison on pixels."""
 
     min_agreement: float = 0.60

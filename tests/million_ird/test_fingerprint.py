@@ -99,6 +99,11 @@ def test_different_photographs_are_far_apart(wheel_photo: Photo) -> None:
         assert min(bits_between(a, transformed_hash(b, t)) for t in TRANSFORMS) > 85
 
 
+def test_luma_hashes_like_its_picture(wheel_photo: Photo) -> None:
+    photo = wheel_photo("coffee")
+    assert perceptual_hash(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)) == perceptual_hash(photo)
+
+
 def test_a_picture_without_content_has_the_empty_hash() -> None:
     assert perceptual_hash(np.full((90, 120, 3), 77, np.uint8)) == bytes(HASH_BYTES)
 
