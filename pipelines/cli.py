@@ -8,10 +8,12 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 from million_ird.dataset import Dataset, open_dataset
-from million_ird.store import Store
+from million_ird.errors import UsageError
+from million_ird.store import Store, explained
 
 
 def build(argv: Sequence[str]) -> int:
@@ -62,22 +64,48 @@ def report(argv: Sequence[str]) -> int:
 
 def verify(argv: Sequence[str]) -> int:
     """`million-ird verify URL`: every checksum, count and key; every patch decodes. 1 if anything is wrong."""
+    parser = argparse.ArgumentParser(
+        prog="million-ird verify",
+        description="Check every checksum, count and key, and that every patch decodes. Ends with 1 if anything is wrong.",
+    )
+    parser.add_argument("url", help="the dataset: a folder, or any fsspec URL")
+    parser.add_argument("--ray", action="store_true", help="check units in parallel, on Ray; for large datasets")
+    arguments = parser.parse_args(argv)
     from pipelines.executors.base import ExecutionSettings
     from pipelines.session import make_executor
     from pipelines.verify import verify as run_verify
 
-    dataset = _open(argv, "verify", "Check every checksum, count and key, and that every patch decodes.")
-    executor = make_executor(ExecutionSettings())
+    dataset = open_dataset(arguments.url)
+    executor = make_executor(ExecutionSettings(executor="ray" if arguments.ray else "serial"))
     try:
         files, members, problems = run_verify(dataset, executor, _say)
     finally:
         executor.close()
     for problem in problems:
         print(problem)
-    print(
-        f"{files:,} files and {members:,} members checked: {f'{len(problems):,} problems' if problems else 'all well'}"
-    )
+    verdict = f"{len(problems):,} problems" if problems else "all well"
+    print(f"{files:,} files and {members:,} members checked: {verdict}")
     return 1 if problems else 0
+
+
+def hash_benchmarks(argv: Sequence[str]) -> int:
+    """`million-ird hash-benchmarks FOLDER … --out FILE`: what the contamination guard needs, without the pictures."""
+    parser = argparse.ArgumentParser(
+        prog="million-ird hash-benchmarks",
+        description="Write a small file that stands for folders of benchmark pictures in contamination.hash_files.",
+    )
+    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="its name is the benchmark's name")
+    parser.add_argument("--out", required=True, type=Path, metavar="FILE")
+    arguments = parser.parse_args(argv)
+    from million_ird.contamination import BenchmarkTable, ContaminationSettings
+
+    table = BenchmarkTable.from_settings(ContaminationSettings(folders=tuple(map(str, arguments.folders))))
+    if table is None:
+        raise UsageError("no folder was named")
+    with explained("write", str(arguments.out)):
+        table.save(arguments.out)
+    print(f"{len(table):,} pictures, {arguments.out.stat().st_size:,} bytes: {arguments.out}")
+    return 0
 
 
 def inspect(argv: Sequence[str]) -> int:
