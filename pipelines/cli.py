@@ -66,7 +66,7 @@ def verify(argv: Sequence[str]) -> int:
     """`million-ird verify URL`: every checksum, count and key; every patch decodes. 1 if anything is wrong."""
     parser = argparse.ArgumentParser(
         prog="million-ird verify",
-        description="Check every checksum, count and key, and that every patch decodes. Ends with 1 if anything is wrong.",
+        description="Check every checksum, count and key, and that every patch decodes; ends with 1 if not.",
     )
     parser.add_argument("url", help="the dataset: a folder, or any fsspec URL")
     parser.add_argument("--ray", action="store_true", help="check units in parallel, on Ray; for large datasets")
