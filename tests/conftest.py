@@ -6,9 +6,12 @@ import contextlib
 import importlib.util
 import io
 import os
+import secrets
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -35,6 +38,22 @@ _WHEEL_PHOTOS = {  # name: package, path inside its wheel (nothing here is ever 
     "camera": ("skimage", "data/camera.png"),  # 512x512 grey PNG
     "brick": ("skimage", "data/brick.png"),  # 512x512 grey PNG
 }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ray_home() -> Iterator[Path]:
+    """Where Ray keeps its sessions and its token while tests run, so that nothing of them stays behind.
+
+    A folder with a short name: Ray's sockets lie below it, and the path of a socket may have 107 bytes at most.
+    """
+    home = Path(tempfile.mkdtemp(prefix="r", dir="/tmp"))
+    (home / "token").write_text(secrets.token_hex(32))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_TMPDIR", str(home))
+        patch.setenv("RAY_AUTH_MODE", "token")
+        patch.setenv("RAY_AUTH_TOKEN_PATH", str(home / "token"))
+        yield home
+    shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -110,7 +110,7 @@ class World:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
-            env={**os.environ, "RAY_TMPDIR": "/tmp", **self.environment},
+            env={**os.environ, **self.environment},
         )
 
     def build(self, out: str, *overrides: str, executor: str = "serial", workers: int = 2) -> tuple[int, str]:
