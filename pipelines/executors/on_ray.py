@@ -24,6 +24,7 @@ class RayExecutor:
 
     def __init__(self, settings: ExecutionSettings) -> None:
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # Ray asks for it in a warning
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a build talks to the hosts of its manifest alone
         import ray
 
         self._ray = ray
