@@ -124,11 +124,7 @@ def build(run: Run) -> Dataset:
     one is added. Settings in `run.recipe` must be those of the output (see `open_output`).
     """
     dataset = open_dataset(run.store.url)
-    if is_interrupted(run.store):
-        run.say("finishing a takedown that was interrupted")
-        scrub(dataset, read_tombstones(run.store).keys)
-    for note in run.store.list(f"{LOG}/given-up"):
-        run.store.remove(note)  # every unit gets a new chance
+    settle(run, dataset)
     generations = dataset.generations()
     for generation in generations:
         run_generation(run, dataset, generation)
@@ -136,6 +132,15 @@ def build(run: Run) -> Dataset:
     if new is not None:
         run_generation(run, dataset, len(generations))
     return finish(run)
+
+
+def settle(run: Run, dataset: Dataset) -> None:
+    """Comes before any work on a dataset: finishes a takedown that was interrupted and removes notes of old failures."""
+    if is_interrupted(run.store):
+        run.say("finishing a takedown that was interrupted")
+        scrub(dataset, read_tombstones(run.store).keys)
+    for note in run.store.list(f"{LOG}/given-up"):
+        run.store.remove(note)  # every unit gets a new chance
 
 
 def run_generation(run: Run, dataset: Dataset, generation: int) -> None:

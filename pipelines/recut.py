@@ -23,7 +23,7 @@ from million_ird.screens import Interval, ScreenSettings, judge
 from million_ird.shards import file_checksum, locate
 from million_ird.store import Store
 from million_ird.tombstones import Tombstones, read_tombstones
-from pipelines.build import Run, finish, is_fetched, run_generation, to_json
+from pipelines.build import Run, finish, is_fetched, run_generation, settle, to_json
 from pipelines.fetch import unit_counts
 from pipelines.recipe import Recipe, load_recipe, recipe_with
 from pipelines.scrub import begin, is_interrupted, scrub
@@ -200,8 +200,7 @@ def _carry_tombstones(run: Run, dataset: Dataset, old: Dataset) -> Tombstones:
         if dataset.generations():
             begin(run.store)
         run.store.write(TOMBSTONES, Tombstones(pa.concat_tables([own.table, fresh])).to_parquet())
-    if is_interrupted(run.store):
-        scrub(dataset, read_tombstones(run.store).keys)
+    settle(run, dataset)
     return read_tombstones(run.store, run.recipe.takedown.tombstones)
 
 

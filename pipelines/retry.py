@@ -9,7 +9,7 @@ from million_ird.errors import UsageError
 from million_ird.layout import DATASET, sources_marker
 from million_ird.markers import read_marker
 from million_ird.status import read_status
-from pipelines.build import Run, finish, run_generation, to_json
+from pipelines.build import Run, finish, run_generation, settle, to_json
 from pipelines.generations import RETRIED, plan_retry
 from pipelines.recipe import PACE, Recipe, recipe_with
 
@@ -51,6 +51,7 @@ def retry_failed(run: Run) -> Retried | None:
     An unfinished build is finished first. A retry that was interrupted is finished and not followed by another.
     """
     dataset = open_dataset(run.store.url)
+    settle(run, dataset)
     numbers = dataset.generations()
     is_pending = bool(numbers) and _is_pending(dataset, numbers[-1])
     for number in numbers:

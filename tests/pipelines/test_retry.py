@@ -11,7 +11,7 @@ import pytest
 
 from million_ird.cli import main
 from million_ird.dataset import Dataset, open_dataset
-from tests.flow.web_world import KilledError, WebWorld, kill_after, problems, rows, web_world
+from tests.flow.web_world import KilledError, WebWorld, files_with, kill_after, problems, rows, web_world
 from tests.flow.world import digest
 
 SERIAL = ("--set", "execution.executor=serial")
@@ -103,6 +103,17 @@ def test_a_picture_that_failed_and_was_taken_down_is_not_tried(world: WebWorld, 
     asked = len(world.server.record.paths)
     assert main(["retry-failed", dataset.url, *SERIAL]) == 0
     assert sorted(world.server.record.paths[asked:]) == ["/a.jpg", "/f.jpg"]
+    assert problems(dataset.url) == []
+
+
+def test_a_takedown_that_was_interrupted_is_finished_first(
+    world: WebWorld, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch, pytest.raises(KilledError):
+        kill_after(patch, 7)
+        main(["takedown", dataset.url, "--url", world.url("b.jpg")])
+    assert main(["retry-failed", dataset.url, *SERIAL]) == 0
+    assert files_with(dataset.url, world.url("b.jpg")) == []
     assert problems(dataset.url) == []
 
 

@@ -20,6 +20,7 @@ from million_ird.cli import main
 from million_ird.dataset import Dataset, open_dataset
 from million_ird.layout import TOMBSTONES, duplicates_marker, patches_marker
 from million_ird.store import Store
+from million_ird.verify import check_unit, unit_markers
 from pipelines.build import build
 from pipelines.scrub import JOURNAL
 from pipelines.session import session
@@ -298,6 +299,29 @@ def test_a_folder_of_pictures_forgets_a_file_name(world: WebWorld, tmp_path: Pat
     assert digest(str(tmp_path / "out")) == before
 
 
+@pytest.mark.parametrize("keep", ["kept", "none"])
+def test_whatever_images_a_recipe_keeps(world: WebWorld, tmp_path: Path, keep: str) -> None:
+    dataset = world.build(tmp_path / "out", f"images.keep_images={keep}")
+    assert main(["takedown", dataset.url, "--url", world.url("b.jpg")]) == 0
+    assert files_with(dataset.url, world.url("b.jpg")) == []
+    tars = [name for name in dataset.store.list("images") if name.endswith(".tar")]
+    assert len(tars) == (0 if keep == "none" else 3)
+    images_kept = keep != "none"
+    checked = [check_unit(dataset.store, name, images_kept) for name in unit_markers(dataset)]
+    assert [problem for unit in checked for problem in unit.problems] == []
+    before = digest(dataset.url)
+    world.build(dataset.url, f"images.keep_images={keep}")
+    assert digest(dataset.url) == before
+
+
+def test_while_another_writes_it_says_so(world: WebWorld, dataset: Dataset, capsys: pytest.CaptureFixture[str]) -> None:
+    before = digest(dataset.url)
+    with session(dataset.url, world.recipe(), quiet):
+        assert main(["takedown", dataset.url, "--url", world.url("b.jpg")]) == 1
+    assert "another build is writing to" in capsys.readouterr().err
+    assert digest(dataset.url) == before
+
+
 def test_a_takedown_on_an_object_store(world: WebWorld, s3_url: str, undisturbed: dict[str, str]) -> None:
     local, remote = Store(str(world.root / "built")), Store(s3_url)
     for name in local.list(""):
@@ -332,6 +356,7 @@ def test_stopped_at_many_moments_it_is_finished_by_the_same_command(
 _KILLED = """
 import os, signal, sys
 from million_ird.store import Store
+from million_ird.verify import check_unit, unit_markers
 moment, left = int(sys.argv[1]), [0]
 for name in ("put_file", "write", "create", "remove"):
     def change(store, *arguments, original=getattr(Store, name)):
