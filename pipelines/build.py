@@ -38,6 +38,7 @@ from million_ird.markers import Marker, read_marker
 from million_ird.records import FORMAT_VERSION
 from million_ird.store import Store
 from million_ird.tombstones import read_tombstones
+from pipelines.crashes import CrashJournal
 from pipelines.cut import CutJob, cut_unit
 from pipelines.deduplicate import deduplicate
 from pipelines.executors.base import Executor
@@ -69,19 +70,36 @@ class Run:
     given_up: list[str] = field(default_factory=list)
     """Units that died at every attempt; why is in `log/given-up/`."""
 
-    def units(self, step: str, function: Any, job: Any, payloads: Mapping[str, Any], done: set[str]) -> list[str]:
-        """Runs a step's unfinished units (name → payload); returns the names of those that were given up."""
+    def units(
+        self,
+        step: str,
+        function: Any,
+        job: Any,
+        payloads: Mapping[str, Any],
+        done: set[str],
+        may_pass: Callable[[str], bool] = lambda name: False,
+    ) -> list[str]:
+        """Runs a step's unfinished units (name → payload); returns the names of those that were given up.
+
+        A unit that died at every attempt gets another round of attempts while `may_pass(name)`.
+        """
         names = {payload: name for name, payload in payloads.items()}
         progress = Progress(step, len(payloads), len(done & set(payloads)))
         lost = []
-        for outcome in self.executor.run(function, job, [payloads[name] for name in payloads if name not in done]):
-            self.lease.check()
-            if outcome.failure:
-                lost.append(names[outcome.payload])
-                self.store.write(f"{LOG}/given-up/{lost[-1].replace('/', '-')}.txt", outcome.failure.encode())
-                self.say(f"{step}: unit {lost[-1]} was given up; why: {self.store.path(LOG)}/given-up/")
-            else:
-                progress.advance(outcome.result)
+        todo = [payloads[name] for name in payloads if name not in done]
+        while todo:
+            again = []
+            for outcome in self.executor.run(function, job, todo):
+                self.lease.check()
+                if not outcome.failure:
+                    progress.advance(outcome.result)
+                elif may_pass(names[outcome.payload]):
+                    again.append(outcome.payload)
+                else:
+                    lost.append(names[outcome.payload])
+                    self.store.write(f"{LOG}/given-up/{lost[-1].replace('/', '-')}.txt", outcome.failure.encode())
+                    self.say(f"{step}: unit {lost[-1]} was given up; why: {self.store.path(LOG)}/given-up/")
+            todo = again
         progress.close()
         self.given_up += lost
         return lost
@@ -135,7 +153,7 @@ def build(run: Run) -> Dataset:
 
 
 def settle(run: Run, dataset: Dataset) -> None:
-    """Comes before any work on a dataset: finishes a takedown that was interrupted and removes notes of old failures."""
+    """Comes before any work on a dataset: finishes an interrupted takedown and removes notes of old failures."""
     if is_interrupted(run.store):
         run.say("finishing a takedown that was interrupted")
         scrub(dataset, read_tombstones(run.store).keys)
@@ -150,9 +168,11 @@ def run_generation(run: Run, dataset: Dataset, generation: int) -> None:
     names = {fetch_unit_name(generation, unit): unit for unit in range(first, first + plan.counts["units"])}
     fetched = {marker.unit for marker in dataset.image_markers(generation)}
     if set(names) - fetched:
-        job = _fetch_job(run, generation)
-        for name in run.units("fetch", fetch_unit, job, names, fetched):
-            give_up_unit(job, names[name])
+        with run.store.spool() as scratch:
+            crashes = CrashJournal(str(scratch))
+            job = _fetch_job(run, generation, crashes)
+            for name in run.units("fetch", fetch_unit, job, names, fetched, crashes.may_pass):
+                give_up_unit(job, names[name])
     if not run.store.exists(duplicates_marker(generation)):
         deduplicate(run, dataset, generation)
     if not run.store.exists(patches_marker(generation)):
@@ -162,7 +182,7 @@ def run_generation(run: Run, dataset: Dataset, generation: int) -> None:
     _cut(run, dataset, generation)
 
 
-def _fetch_job(run: Run, generation: int) -> FetchJob:
+def _fetch_job(run: Run, generation: int, crashes: CrashJournal) -> FetchJob:
     shared = read_shared_hosts(run.store, plan_folder(generation))
     return FetchJob(
         store=run.store,
@@ -172,6 +192,7 @@ def _fetch_job(run: Run, generation: int) -> FetchJob:
         images=run.recipe.images,
         hosts=_hosts(run) if shared else None,
         shared_hosts=shared,
+        crashes=crashes,
     )
 
 

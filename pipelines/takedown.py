@@ -136,7 +136,8 @@ def _what(dataset: Dataset, wanted: Wanted, found: Found) -> str:
         copies = f" and {_count(found.copies, 'copy', 'copies')}" if found.copies else ""
         return f"{wanted}: {_count(len(found.named), 'image', 'images')}{copies}, with {found.patches:,} kept patches"
     if is_buried(dataset, wanted):
-        return f"{wanted} was taken down before: nothing to do"
+        half = is_interrupted(dataset.store)
+        return f"{wanted} was taken down before{', but not to the end: finishing it' if half else ': nothing to do'}"
     buried = len(read_tombstones(dataset.store))
     note = f" ({buried:,} taken down before; nothing but hashes is left of those)" if buried else ""
     return f"nothing in {dataset.url} matches {wanted}{note}"
@@ -179,6 +180,9 @@ def take_down(dataset: Dataset, found: Found, reason: str, say: Say) -> int:
     The caller holds the lease.
     """
     store = dataset.store
+    if not found.rows:
+        say("finishing a takedown that was interrupted")
+        return finish(dataset)
     begin(store)
     _bury(store, found, reason)
     say(f"{_count(len(found.rows), 'image is', 'images are')} buried; rewriting the files that hold something of them")

@@ -136,6 +136,7 @@ def test_a_tombstone_holds_hashes_and_no_name(world: WebWorld, dataset: Dataset)
         ("--url HTTP://{host}:80/../a.jpg", set()),
         ("--url {url}/b.jpg#part", {"b.jpg"}),
         ("--url {url}/gone.jpg", {"gone.jpg"}),
+        ("--url {url}/a again.jpg", set(CLUSTER)),
         ("--license special", {"b.jpg"} | {"c.jpg"}),
         ("--sha256 {sha256}", {"d.png"}),
         ("--key {key}", {"e.png"}),
