@@ -7,6 +7,7 @@ cluster(pairs, images, settings, …)    who stays, who goes
 
 from million_ird.duplicates.candidates import PAIR_SCHEMA, candidate_pairs
 from million_ird.duplicates.clusters import benchmark_row, cluster, with_thumbnails
+from million_ird.duplicates.crops import crop_features, crop_pairs, verify_crop
 from million_ird.duplicates.settings import DuplicateSettings
 from million_ird.duplicates.verify import Agreement, verify_pair
 
@@ -17,6 +18,9 @@ __all__ = [
     "benchmark_row",
     "candidate_pairs",
     "cluster",
+    "crop_features",
+    "crop_pairs",
+    "verify_crop",
     "verify_pair",
     "with_thumbnails",
 ]
