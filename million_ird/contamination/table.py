@@ -154,7 +154,7 @@ class BenchmarkTable:
         return cls([*cls.from_folders(folders).benchmarks, *cls.load(settings.hash_files).benchmarks])
 
     def save(self, path: str | Path) -> None:
-        """Write the table to a Parquet file (about 15 kB a picture)."""
+        """Write the table to a Parquet file (about 24 kB a picture)."""
         rows = [
             {"benchmark": b.name, "width": b.width, "height": b.height, "signature": _png(b.signature)}
             for b in self.benchmarks
