@@ -7,14 +7,16 @@ they came, both named by their content, and a marker. Rows and members stand in 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,9 +25,11 @@ from million_ird.examine import Examination, Row, examine, rejected_row, taken_d
 from million_ird.layout import IMAGES, LOG, fetch_marker, fetch_unit_name, plan_folder
 from million_ird.manifest import read_local
 from million_ird.markers import publish, read_marker
+from million_ird.pixels import sniff
 from million_ird.records import Rejection, image_schema
 from million_ird.shards import Member, ShardWriter, file_checksum
 from million_ird.store import Store
+from pipelines.crashes import CrashJournal, UnitJournal
 from pipelines.http.client import Client, Fetched
 from pipelines.http.settings import HttpSettings
 from pipelines.http.shared_hosts import Hosts
@@ -49,7 +53,8 @@ class ImageSettings:
 
 @dataclass(frozen=True)
 class FetchJob:
-    """What every fetch unit of a generation shares. `hosts` keeps politeness across workers for `shared_hosts`."""
+    """What every fetch unit of a generation shares. `hosts` keeps politeness across workers for `shared_hosts`;
+    `crashes` remembers between the attempts at a unit which image a worker died of."""
 
     store: Store
     generation: int
@@ -58,6 +63,7 @@ class FetchJob:
     images: ImageSettings
     hosts: Hosts | None = None
     shared_hosts: frozenset[str] = frozenset()
+    crashes: CrashJournal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +82,9 @@ def fetch_unit(job: FetchJob, unit: int) -> Mapping[str, int]:
         return done.counts
     started = time.monotonic()
     sources = read_unit(job.store, plan_folder(job.generation), unit).to_pylist()
-    with job.store.spool() as spool:
-        arrivals, traffic = asyncio.run(_fetch_all(job, sources, spool))
+    notes = job.crashes.open(name) if job.crashes else nullcontext()
+    with job.store.spool() as spool, notes as journal:
+        arrivals, traffic = asyncio.run(_fetch_all(job, sources, spool, journal))
         counts = _publish(job, name, arrivals, spool)
     log = {"unit": name, "seconds": round(time.monotonic() - started, 3), "traffic": traffic, **counts}
     job.store.write(f"{LOG}/fetch/{name}.json", (json.dumps(log, sort_keys=True) + "\n").encode())
@@ -95,7 +102,9 @@ def give_up_unit(job: FetchJob, unit: int) -> Mapping[str, int]:
         return _publish(job, name, [_Arrival(row, None) for row in rows], spool)
 
 
-async def _fetch_all(job: FetchJob, sources: list[Row], spool: Path) -> tuple[list[_Arrival], dict[str, int]]:
+async def _fetch_all(
+    job: FetchJob, sources: list[Row], spool: Path, journal: UnitJournal | None
+) -> tuple[list[_Arrival], dict[str, int]]:
     """Every source's arrival, in the order of `sources`, and what the log says of the traffic."""
     arrivals: dict[int, _Arrival] = {}
     traffic: Counter[str] = Counter()
@@ -109,7 +118,7 @@ async def _fetch_all(job: FetchJob, sources: list[Row], spool: Path) -> tuple[li
                 arrivals[index] = _Arrival(taken_down_row(source), None)
                 continue
             fetched = await client.fetch(source["url"], source["manifest_sha256"]) if source["host"] else None
-            arrivals[index] = await loop.run_in_executor(examiner, _arrive, job, source, fetched, spool)
+            arrivals[index] = await loop.run_in_executor(examiner, _arrive, job, source, fetched, spool, journal)
             if isinstance(fetched, Fetched):
                 traffic.update(attempts=fetched.attempts, bytes=fetched.nbytes)
 
@@ -124,7 +133,9 @@ async def _fetch_all(job: FetchJob, sources: list[Row], spool: Path) -> tuple[li
     return [arrivals[index] for index in range(len(sources))], dict(traffic)
 
 
-def _arrive(job: FetchJob, source: Row, fetched: Fetched | Rejection | None, spool: Path) -> _Arrival:
+def _arrive(
+    job: FetchJob, source: Row, fetched: Fetched | Rejection | None, spool: Path, journal: UnitJournal | None
+) -> _Arrival:
     """Examines what was fetched (None for a local source, which is read here) and decides whether its bytes stay."""
     if isinstance(fetched, Rejection):
         return _Arrival(rejected_row(source, fetched), None)
@@ -132,11 +143,11 @@ def _arrive(job: FetchJob, source: Row, fetched: Fetched | Rejection | None, spo
         data = read_local(source, job.http.max_nbytes)
         if isinstance(data, Rejection):
             return _Arrival(rejected_row(source, data), None)
-        row = examine(source, data, job.examination)
+        row = _examine(job, source, data, journal)
     else:
         data = fetched.body.read()
         facts = {"final_url": fetched.final_url, "x_robots_tag": fetched.x_robots_tag}
-        row = examine(source, data, job.examination, sha256=fetched.sha256, **facts)
+        row = _examine(job, source, data, journal, sha256=fetched.sha256, **facts)
     if not row["kept"] and (job.images.keep_images != "all" or row["reason"] == "taken_down"):
         if fetched is not None:
             fetched.body.discard()
@@ -146,6 +157,20 @@ def _arrive(job: FetchJob, source: Row, fetched: Fetched | Rejection | None, spo
     path = spool / source["key"]
     path.write_bytes(data)
     return _Arrival(row, path)
+
+
+def _examine(
+    job: FetchJob, source: Row, data: bytes, journal: UnitJournal | None, sha256: str = "", **facts: Any
+) -> Row:
+    """The image's row; an image that earlier attempts at the unit died of is rejected unseen."""
+    if journal is None:
+        return examine(source, data, job.examination, sha256, **facts)
+    fatal = journal.verdict(source["key"])
+    if fatal is not None:
+        known = {"nbytes": len(data), "sha256": sha256 or hashlib.sha256(data).hexdigest(), "format": sniff(data)}
+        return rejected_row(source, fatal, **known, **facts)
+    with journal.examining(source["key"]):
+        return examine(source, data, job.examination, sha256, **facts)
 
 
 def _publish(job: FetchJob, unit: str, arrivals: list[_Arrival], spool: Path) -> Mapping[str, int]:

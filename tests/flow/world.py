@@ -6,7 +6,7 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,8 @@ import numpy.typing as npt
 from million_ird.store import Store
 
 Pixels = npt.NDArray[np.uint8]
+
+_ROOT = Path(__file__).resolve().parents[2]
 
 RECIPE = """
 [manifest]
@@ -98,10 +100,17 @@ class World:
         self.recipe = self.root / "recipe.toml"
         self.recipe.write_text(RECIPE.format(manifest=self.root / "photos"))
 
-    def start(self, out: str, *overrides: str, executor: str = "serial", workers: int = 2) -> subprocess.Popen[str]:
-        """`million-ird build` at work in a process group of its own."""
+    def start(
+        self,
+        out: str,
+        *overrides: str,
+        executor: str = "serial",
+        workers: int = 2,
+        program: Sequence[str] = ("million_ird.cli",),
+    ) -> subprocess.Popen[str]:
+        """`million-ird build` at work in a process group of its own; `program` is a module that stands in for it."""
         settings = [f"execution.executor={executor}", f"execution.workers={workers}", "execution.lease_s=4"]
-        command = [sys.executable, "-m", "million_ird.cli", "build", str(self.recipe), "--out", out]
+        command = [sys.executable, "-m", *program, "build", str(self.recipe), "--out", out]
         for setting in [*settings, *overrides]:
             command += ["--set", setting]
         return subprocess.Popen(
@@ -110,12 +119,19 @@ class World:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
-            env={**os.environ, **self.environment},
+            env={**os.environ, "PYTHONPATH": str(_ROOT), **self.environment},
         )
 
-    def build(self, out: str, *overrides: str, executor: str = "serial", workers: int = 2) -> tuple[int, str]:
+    def build(
+        self,
+        out: str,
+        *overrides: str,
+        executor: str = "serial",
+        workers: int = 2,
+        program: Sequence[str] = ("million_ird.cli",),
+    ) -> tuple[int, str]:
         """The command run to its end: exit code and what it printed."""
-        with self.start(out, *overrides, executor=executor, workers=workers) as process:
+        with self.start(out, *overrides, executor=executor, workers=workers, program=program) as process:
             printed, _ = process.communicate(timeout=240)
         return process.returncode, printed
 
