@@ -119,11 +119,12 @@ def inspect(argv: Sequence[str]) -> int:
 
     dataset = open_dataset(arguments.url)
     seen = overview(dataset)
-    sample = find_sample(dataset, arguments.key or seen.sample_key)
-    if arguments.sample:
+    key = arguments.key or seen.sample_key
+    sample = find_sample(dataset, key) if key or arguments.sample else None
+    if sample and arguments.sample:
         write_sample(dataset, sample, arguments.sample)
     print(render(seen))
-    print(render_sample(sample))
+    print(render_sample(sample) if sample else "\nno patch to show yet")
     if arguments.sample:
         print(f"written: {arguments.sample}")
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -101,6 +102,19 @@ def test_the_command_prints_and_writes(dataset: Dataset, tmp_path: Path, capsys:
     with Image.open(out) as image:
         assert image.format == "PNG"
         assert (np.asarray(image) == sample_pixels(dataset, find_sample(dataset, key))).all()
+
+
+def test_a_dataset_without_patches_has_a_table_too(
+    dataset: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(dataset.url, tmp_path / "half")
+    shutil.rmtree(tmp_path / "half" / "patches")
+    assert main(["inspect", str(tmp_path / "half")]) == 0
+    printed = capsys.readouterr().out
+    assert "0 candidate patches" in printed
+    assert "no patch to show yet" in printed
+    assert main(["inspect", str(tmp_path / "half"), "--sample", str(tmp_path / "x.png")]) == 2
+    assert "holds no patch" in capsys.readouterr().err
 
 
 def test_what_cannot_be_shown_is_said_in_one_line(

@@ -13,6 +13,7 @@ from million_ird.cli import main
 from million_ird.dataset import Dataset, open_dataset
 from million_ird.layout import fetch_marker
 from million_ird.pixels import decode_patch
+from million_ird.store import Store
 from tests.flow.web_world import KilledError, WebWorld, files_with, kill_after, problems, rows, web_world
 from tests.flow.world import digest
 
@@ -55,6 +56,20 @@ def test_nothing_changed_gives_the_same_shards_and_downloads_nothing(
         if row["kept"]:
             name = next(name for name in world.pictures if world.url(name) == row["url"])
             assert new.image_bytes(row) == world.pictures[name]
+
+
+def test_images_on_an_object_store_are_cut_into_a_folder(
+    world: WebWorld, old: Dataset, tmp_path: Path, s3_url: str
+) -> None:
+    remote = Store(s3_url)
+    for name in old.store.list(""):
+        remote.write(name, old.store.read(name))
+    assert _recut(open_dataset(s3_url), tmp_path / "new") == 0
+    assert _shards(str(tmp_path / "new")) == _shards(old.url)
+    new = open_dataset(str(tmp_path / "new"))
+    kept = [row for row in rows(new).values() if row["kept"]]
+    assert {str(row["tar"]).rpartition("/images/")[0] for row in kept} == {s3_url}
+    assert all(new.image_bytes(row) for row in kept)
 
 
 def test_another_size_gives_other_patches_of_the_same_pixels(world: WebWorld, old: Dataset, tmp_path: Path) -> None:
