@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from million_ird.contamination import BenchmarkTable, ContaminationSettings, find_benchmark
-from million_ird.fingerprint import fingerprint
+from million_ird.duplicates import DuplicateSettings, crop_features
+from million_ird.fingerprint import perceptual_hash, pixel_hash
 from million_ird.jpeg import is_cuttable
 from million_ird.pixels import DecodeSettings, Header, decode, encode_thumbnail, read_header, sniff
 from million_ird.records import IMAGE_COLUMNS, Rejection
@@ -38,6 +39,7 @@ class Examination:
 
     decode: DecodeSettings
     screens: ScreenSettings
+    duplicates: DuplicateSettings = field(default_factory=DuplicateSettings)
     contamination: ContaminationSettings = field(default_factory=ContaminationSettings)
     benchmarks: BenchmarkTable | None = None
     tombstones: Tombstones = field(default_factory=Tombstones)
@@ -112,13 +114,15 @@ def _describe(header: Header) -> Row:
 
 
 def _measure(header: Header, data: bytes, rgb: NDArray[np.uint8], with_: Examination) -> Row:
-    prints = fingerprint(rgb)
+    photo = Photo(header, data, rgb)
+    looks_for_crops = with_.duplicates.enabled and with_.duplicates.crops
     return {
-        "pixel_hash": prints.pixel_hash,
-        "phash": prints.phash,
+        "pixel_hash": pixel_hash(rgb),
+        "phash": perceptual_hash(photo.luma),
+        "crop_features": crop_features(photo.luma, with_.duplicates.crop_features) if looks_for_crops else None,
         "contamination": _contamination(rgb, with_),
         "thumbnail": encode_thumbnail(rgb),
-        **measure_all(Photo(header, data, rgb), with_.measured),
+        **measure_all(photo, with_.measured),
         **(with_.score(rgb) if with_.score else {}),
     }
 

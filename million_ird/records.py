@@ -99,6 +99,7 @@ IMAGE_COLUMNS = [
         ("cuttable", pa.bool_()),  # can be cut in the coefficient domain (at a patch size that fits its MCU)
         ("pixel_hash", pa.string()),  # BLAKE3-128 of the decoded pixels
         ("phash", pa.binary()),  # see `fingerprint`
+        ("crop_features", pa.binary()),  # see `duplicates.crops`; null unless the recipe searches for crops
         ("contamination", pa.string()),  # the benchmark picture it holds, as JSON; "" if none
         ("thumbnail", pa.binary()),  # a small JPEG for some rows (see the report), else null
     ),

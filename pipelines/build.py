@@ -207,7 +207,9 @@ def examination(store: Store, recipe: Recipe, score: Score | None = None) -> Exa
     """What the recipe says about examining an image, with the tables it names loaded."""
     tombstones = read_tombstones(store, recipe.takedown.tombstones)
     benchmarks = BenchmarkTable.from_settings(recipe.contamination)
-    return Examination(recipe.decode, recipe.screens, recipe.contamination, benchmarks, tombstones, score)
+    return Examination(
+        recipe.decode, recipe.screens, recipe.duplicates, recipe.contamination, benchmarks, tombstones, score
+    )
 
 
 def _cut(run: Run, dataset: Dataset, generation: int) -> None:

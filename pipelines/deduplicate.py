@@ -25,6 +25,8 @@ from million_ird.duplicates import (
     benchmark_row,
     candidate_pairs,
     cluster,
+    crop_pairs,
+    verify_crop,
     verify_pair,
     with_thumbnails,
 )
@@ -67,16 +69,13 @@ def deduplicate(run: Run, dataset: Dataset, generation: int) -> None:
     everything = _kept_images(dataset)
     clean = pc.equal(everything["contamination"], "")
     images = everything.filter(clean)
-    pairs = candidate_pairs(images, job.duplicates) if job.duplicates.enabled else PAIR_SCHEMA.empty_table()
-    accepted, unverified = _verified(run, job, images, pairs)
+    accepted, counts = _search(run, job, images)
     table = cluster(accepted, images, job.duplicates, _published_keys(run.store, generation))
     held = _benchmark_rows(run, everything.filter(pc.invert(clean)))
     table = pa.concat_tables([table, held]).sort_by("key")
     table = with_thumbnails(table, _thumbnails(run, job, everything, table))
-    counts = {
+    counts |= {
         "images": everything.num_rows,
-        "candidates": pairs.num_rows,
-        "unverified": unverified,
         "duplicates": table.num_rows - held.num_rows,
         "benchmark": held.num_rows,
     }
@@ -89,7 +88,7 @@ def deduplicate(run: Run, dataset: Dataset, generation: int) -> None:
 
 def _kept_images(dataset: Dataset) -> pa.Table:
     """Kept images of all generations with what deduplication needs, in key order."""
-    columns = ["key", "kept", "contamination", *_HASHES, *_FACTS, *_MEMBER]
+    columns = ["key", "kept", "contamination", "crop_features", *_HASHES, *_FACTS, *_MEMBER]
     schema = pa.schema([image_schema([]).field(name) for name in columns])
     batches = [batch.filter(batch["kept"]).cast(schema) for batch in dataset.image_rows(columns)]
     return pa.Table.from_batches(batches, schema).sort_by("key").combine_chunks()
@@ -119,35 +118,60 @@ def _published_keys(store: Store, generation: int) -> set[str]:
     return keys
 
 
+def _search(run: Run, job: PixelJob, images: pa.Table) -> tuple[pa.Table, dict[str, int]]:
+    """Verified pairs with their `agreement`, and how many candidates there were and could not be verified."""
+    if not job.duplicates.enabled:
+        return PAIR_SCHEMA.empty_table().append_column("agreement", pa.array([], pa.float64())), {"candidates": 0}
+    near = candidate_pairs(images, job.duplicates)
+    accepted, unverified = _verified(run, job, images, near)
+    counts = {"candidates": near.num_rows, "unverified": unverified}
+    if job.duplicates.crops:
+        crops = crop_pairs([data or b"" for data in images["crop_features"].to_pylist()], job.duplicates)
+        crops = crops.join(accepted.select(["first", "second"]), ["first", "second"], join_type="left anti")
+        crops = crops.select(PAIR_SCHEMA.names).sort_by([("first", "ascending"), ("second", "ascending")])
+        more, unverified = _verified(run, job, images, crops)
+        accepted = pa.concat_tables([accepted, more])
+        counts = {"candidates": near.num_rows + crops.num_rows, "unverified": counts["unverified"] + unverified}
+    return accepted, counts
+
+
 def _verified(run: Run, job: PixelJob, images: pa.Table, pairs: pa.Table) -> tuple[pa.Table, int]:
     """The pairs that are duplicates, with their `agreement`, and how many could not be verified."""
-    exact = np.isin(pairs["kind"].to_numpy(), ["bytes", "pixels"])
-    agreements = np.where(exact, 1.0, -1.0)
-    todo = np.flatnonzero(~exact)
+    facts = pairs.to_pylist()
+    agreements = [1.0 if pair["kind"] in ("bytes", "pixels") else None for pair in facts]
+    todo = [place for place, agreement in enumerate(agreements) if agreement is None]
     members = images.select(["key", *_MEMBER])
-    firsts = members.take(pairs["first"].take(pa.array(todo))).to_pylist()
-    seconds = members.take(pairs["second"].take(pa.array(todo))).to_pylist()
-    turns = pairs["transform"].take(pa.array(todo)).to_pylist()
-    items = list(zip(todo.tolist(), firsts, seconds, turns, strict=True))
+    firsts = members.take(pa.array([facts[place]["first"] for place in todo], pa.int64())).to_pylist()
+    seconds = members.take(pa.array([facts[place]["second"] for place in todo], pa.int64())).to_pylist()
+    items = [(place, facts[place], *both) for place, *both in zip(todo, firsts, seconds, strict=True)]
     unverified = 0
-    for place, agreement in _map_chunks(run, "verify", _verify_chunk, job, items):
+    for place, agreement, transform in _map_chunks(run, "verify", _verify_chunk, job, items):
         unverified += agreement is None
-        agreements[place] = -1.0 if agreement is None else agreement
-    chosen = pairs.append_column("agreement", pa.array(np.round(agreements, 4)))
-    return chosen.filter(pa.array(agreements >= 0)), unverified
+        agreements[place], facts[place]["transform"] = agreement, transform
+    schema = PAIR_SCHEMA.append(pa.field("agreement", pa.float64()))
+    kept = [
+        fact | {"agreement": round(a, 4)} for fact, a in zip(facts, agreements, strict=True) if a is not None and a >= 0
+    ]
+    return pa.Table.from_pylist(kept, schema=schema), unverified
 
 
-def _verify_chunk(job: PixelJob, items: Sequence[tuple[int, Row, Row, Transform]]) -> list[tuple[int, float | None]]:
-    """Place of each pair → its agreement; -1 if the two are not one picture, None if that cannot be told."""
+def _verify_chunk(
+    job: PixelJob, items: Sequence[tuple[int, Row, Row, Row]]
+) -> list[tuple[int, float | None, Transform]]:
+    """(place, agreement, transform) of each pair; agreement -1: not one picture, None: that cannot be told."""
     cache: dict[str, NDArray[np.uint8] | None] = {}
-    results: list[tuple[int, float | None]] = []
-    for place, first, second, transform in items:
+    results: list[tuple[int, float | None, Transform]] = []
+    for place, pair, first, second in items:
         a, b = _pixels(job, first, cache), _pixels(job, second, cache)
+        transform: Transform = pair["transform"]
         if a is None or b is None:
-            results.append((place, None))
+            results.append((place, None, transform))
             continue
-        agreement = verify_pair(a, b, transform, job.duplicates)
-        results.append((place, agreement.score if agreement.accepted else -1.0))
+        if pair["kind"] == "crop":
+            agreement, transform = verify_crop(a, b, job.duplicates)
+        else:
+            agreement = verify_pair(a, b, transform, job.duplicates)
+        results.append((place, max(agreement.score, 0.0) if agreement.accepted else -1.0, transform))
     return results
 
 
@@ -192,7 +216,7 @@ def _decoded(job: PixelJob, row: Row) -> NDArray[np.uint8] | None:
     return rgb
 
 
-def _map_chunks(run: Run, step: str, function: Any, job: PixelJob, items: Sequence[Any]) -> Iterable[tuple[Any, Any]]:
+def _map_chunks(run: Run, step: str, function: Any, job: PixelJob, items: Sequence[Any]) -> Iterable[Any]:
     """Results of `function(job, chunk)` over chunks of the items, in any order."""
     chunks = [tuple(items[start : start + _CHUNK]) for start in range(0, len(items), _CHUNK)]
     progress = Progress(step, len(chunks)) if chunks else None
