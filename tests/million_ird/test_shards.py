@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from million_ird.errors import DatasetError
-from million_ird.shards import Member, ShardWriter, checksum, file_checksum, locate, read_member, scan
+from million_ird.shards import Member, ShardWriter, checksum, copy_members, file_checksum, locate, read_member, scan
 from million_ird.store import Store
 
 _MEMBERS = [("a.jpg", b"x" * 511), ("a.json", b"{}"), ("b.jpg", b""), ("c.jpg", b"y" * 512)]
@@ -54,6 +54,16 @@ def test_a_flipped_byte_is_named(tmp_path: Path) -> None:
         read_member(store, "x.tar", members[3])
     with pytest.raises(DatasetError, match=r"gone\.tar is missing"):
         read_member(store, "gone.tar", members[0])
+
+
+def test_a_copy_is_the_tar_that_the_wanted_members_alone_would_give(tmp_path: Path) -> None:
+    _write(tmp_path / "x.tar")
+    wanted = ("a.json", "b.jpg", "c.jpg")
+    with (tmp_path / "x.tar").open("rb") as source, ShardWriter(tmp_path / "copy.tar") as copy:
+        members = copy_members(source, copy, wanted.__contains__)
+    with ShardWriter(tmp_path / "alone.tar") as alone:
+        assert list(members.values()) == [alone.add(name, data) for name, data in _MEMBERS if name in wanted]
+    assert file_checksum(tmp_path / "copy.tar") == file_checksum(tmp_path / "alone.tar")
 
 
 def test_a_tar_column_may_name_another_place(tmp_path: Path) -> None:
