@@ -41,6 +41,7 @@ from million_ird.tombstones import read_tombstones
 from pipelines.crashes import CrashJournal
 from pipelines.cut import CutJob, cut_unit
 from pipelines.deduplicate import deduplicate
+from pipelines.estimate import estimate, to_text
 from pipelines.executors.base import Executor
 from pipelines.fetch import FetchJob, fetch_unit, give_up_unit
 from pipelines.generations import plan_generation
@@ -148,6 +149,7 @@ def build(run: Run) -> Dataset:
         run_generation(run, dataset, generation)
     new = plan_generation(run.store, run.recipe, len(generations), run.say)
     if new is not None:
+        run.say(to_text(estimate(new, run.recipe), run.recipe))
         run_generation(run, dataset, len(generations))
     return finish(run)
 
