@@ -15,18 +15,6 @@ import pytest
 from tests.flow.world import World, digest
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    return World(tmp_path_factory.mktemp("world"))
-
-
-@pytest.fixture(scope="module")
-def undisturbed(world: World) -> Mapping[str, str]:
-    code, printed = world.build(str(world.root / "undisturbed"))
-    assert code == 0, printed
-    return digest(str(world.root / "undisturbed"))
-
-
 @contextmanager
 def tmpfs(folder: Path, options: str) -> Iterator[None]:
     """A small file system of its own at `folder`; skips where mounting is not allowed."""

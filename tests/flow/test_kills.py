@@ -26,19 +26,6 @@ STEPS = {
 """Step → the place where its first trace appears; a kill falls some time after that."""
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    return World(tmp_path_factory.mktemp("world"))
-
-
-@pytest.fixture(scope="module")
-def undisturbed(world: World) -> Mapping[str, str]:
-    """What a serial build that nobody killed leaves."""
-    code, printed = world.build(str(world.root / "undisturbed"))
-    assert code == 0, printed
-    return digest(str(world.root / "undisturbed"))
-
-
 def _kill_driver(process: subprocess.Popen[str]) -> None:
     os.kill(process.pid, signal.SIGKILL)
 
