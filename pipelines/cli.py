@@ -54,9 +54,9 @@ def status(argv: Sequence[str]) -> int:
 
 def report(argv: Sequence[str]) -> int:
     """`million-ird report URL`: writes the report again."""
+    dataset = _open(argv, "report", "Write the report of a dataset again.")
     from pipelines.report import report as write
 
-    dataset = _open(argv, "report", "Write the report of a dataset again.")
     summary = write(dataset)
     print(f"{summary.images:,} images, {summary.patches:,} patches: {dataset.store.path('report/' + summary.page)}")
     return 0
