@@ -12,6 +12,7 @@ from typing import Any
 
 from million_ird.errors import MillionIrdError
 from pipelines.executors.base import ExecutionSettings, Outcome
+from pipelines.executors.worker import as_worker
 
 _WINDOW = 2
 """Payloads in flight per worker: one at work and one waiting, so that no worker idles between two."""
@@ -60,7 +61,9 @@ class RayExecutor:
     def run(self, function: Callable[[Any, Any], Any], job: Any, payloads: Iterable[Any]) -> Iterator[Outcome]:
         ray = self._ray
         # max_retries covers the death of a worker or node; an exception of the function itself is not retried.
-        task = ray.remote(function).options(num_cpus=1, memory=self._memory, max_retries=self._settings.retries)
+        task = ray.remote(as_worker(function)).options(
+            num_cpus=1, memory=self._memory, max_retries=self._settings.retries
+        )
         waiting = iter(payloads)
         in_flight: dict[Any, Any] = {}
         try:

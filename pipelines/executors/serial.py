@@ -8,6 +8,7 @@ from typing import Any
 
 from million_ird.errors import MillionIrdError
 from pipelines.executors.base import Outcome
+from pipelines.executors.worker import as_worker
 
 
 class SerialExecutor:
@@ -18,9 +19,10 @@ class SerialExecutor:
     gpus = 0
 
     def run(self, function: Callable[[Any, Any], Any], job: Any, payloads: Iterable[Any]) -> Iterator[Outcome]:
+        work = as_worker(function)
         for payload in payloads:
             try:
-                yield Outcome(payload, function(job, payload))
+                yield Outcome(payload, work(job, payload))
             except MillionIrdError:
                 raise
             except Exception:  # noqa: BLE001 - a bug in one unit must not take the others along
