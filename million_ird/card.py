@@ -30,7 +30,12 @@ def dataset_card(
     if encodings:
         front.append("configs:")
     for encoding in encodings:
-        front += [f"- config_name: {encoding}", "  data_files:", "  - split: train", f"    path: patches/{encoding}/*.tar"]
+        front += [
+            f"- config_name: {encoding}",
+            "  data_files:",
+            "  - split: train",
+            f"    path: patches/{encoding}/*.tar",
+        ]
         front += ["  default: true"] if encoding == encodings[0] else []
     total = sum(patches.values())
     body = [

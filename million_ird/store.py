@@ -160,9 +160,7 @@ class Store:
 
         Folders of attempts that were killed on this machine are removed on the way.
         """
-        parent = (
-            Path(self.root) / PART if self.is_local else Path(tempfile.gettempdir()) / "million-ird-spool"
-        )
+        parent = Path(self.root) / PART if self.is_local else Path(tempfile.gettempdir()) / "million-ird-spool"
         with explained("write", str(parent)):
             _make_folder(parent)
             _sweep(parent)

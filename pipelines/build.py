@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import pyarrow.compute as pc
+
 from million_ird import __version__
 from million_ird.card import dataset_card
 from million_ird.contamination import BenchmarkTable
@@ -273,14 +275,13 @@ def is_fetched(dataset: Dataset) -> bool:
 
 def card(dataset: Dataset, size: int) -> str:
     """The dataset card, with patches counted by encoding, license and source."""
-    encodings: Counter[str] = Counter()
-    licenses: Counter[str] = Counter()
-    sources: Counter[str] = Counter()
-    for batch in dataset.patch_rows(["kept", "encoding", "license", "source"]):
-        for row in batch.filter(batch["kept"]).to_pylist():
-            encodings[row["encoding"]] += 1
-            licenses[row["license"]] += 1
-            sources[row["source"]] += 1
+    counts: dict[str, Counter[str]] = {name: Counter() for name in ("encoding", "license", "source")}
+    for batch in dataset.patch_rows(["kept", *counts]):
+        kept = batch.filter(batch["kept"])
+        for name, counter in counts.items():
+            for entry in pc.value_counts(kept[name]).to_pylist():
+                counter[entry["values"]] += entry["counts"]
+    encodings, licenses, sources = counts.values()
     return dataset_card(
         dataset.info["name"], sorted(encodings), encodings, size, licenses, sources, dataset.info["fingerprint"]
     )
