@@ -89,3 +89,16 @@ def test_the_options_of_ray_job_submit_exist() -> None:
     known = {option for parameter in submit.params for option in parameter.opts}
     options = set(re.findall(r"--[a-z-]+", line.partition(" -- ")[0]))
     assert {"--address", "--working-dir"} <= options <= known
+
+
+def test_the_readmes_words_about_tokens_are_rays() -> None:
+    from ray._private.authentication.authentication_token_setup import AUTH_MODE_ENV_VAR
+    from ray.exceptions import AuthenticationError
+    from ray.scripts.scripts import get_auth_token
+
+    text = README.read_text()
+    said = str(AuthenticationError("refused"))
+    assert f"`{AUTH_MODE_ENV_VAR}=token`" in text
+    assert [option for parameter in get_auth_token.params for option in parameter.opts] == ["--generate"]
+    for word in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "~/.ray/auth_token", "ray get-auth-token --generate"):
+        assert word in said and word in text

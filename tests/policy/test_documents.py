@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_type_hints
+from xml.etree import ElementTree
 
 import pytest
 
@@ -44,6 +45,15 @@ def test_every_local_link_leads_somewhere(document: Path) -> None:
         assert there.exists(), f"{target} does not exist"
         if anchor:
             assert anchor in anchors(there), f"{there.name} has no heading #{anchor}"
+
+
+def test_pictures_are_whole_described_and_fetch_nothing() -> None:
+    pictures = sorted((ROOT / "docs").glob("*.svg"))
+    assert pictures
+    for picture in pictures:
+        root = ElementTree.parse(picture).getroot()
+        assert [child.tag.rpartition("}")[2] for child in root][:2] == ["title", "desc"]
+        assert "http" not in picture.read_text().replace("http://www.w3.org/2000/svg", "")
 
 
 def _targets() -> set[str]:
