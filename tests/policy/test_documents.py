@@ -6,6 +6,7 @@ import dataclasses
 import re
 import shutil
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_type_hints
@@ -71,6 +72,13 @@ def test_every_make_target_and_variable_exists(document: Path) -> None:
         assert target in _targets()
         for variable in re.findall(r"\b([A-Z]+)=", " ".join(rest)):
             assert f"$({variable})" in makefile
+
+
+def test_every_extra_named_is_declared() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    text = README.read_text()
+    named = set(re.findall(r"'\.\[(\w+)\]'", text)) | set(re.findall(r"the extra `(\w+)`", text))
+    assert {"s3", "learned"} <= named <= set(extras)
 
 
 def test_the_makefiles_help_lists_its_targets() -> None:
