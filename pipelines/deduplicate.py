@@ -7,7 +7,7 @@ chunks; clusters and keepers are settled on the driver again. Chunks leave nothi
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,7 @@ from million_ird.pixels import DecodeSettings, decode, encode_thumbnail, read_he
 from million_ird.records import DUPLICATE_SCHEMA, Rejection, image_schema
 from million_ird.shards import Member, read_member
 from million_ird.store import Store
+from pipelines.known_duplicates import as_pairs, known_duplicates, thumbnails_in
 from pipelines.progress import Progress
 
 if TYPE_CHECKING:
@@ -70,10 +71,12 @@ def deduplicate(run: Run, dataset: Dataset, generation: int) -> None:
     clean = pc.equal(everything["contamination"], "")
     images = everything.filter(clean)
     accepted, counts = _search(run, job, images)
+    known = known_duplicates(run.store, generation)
+    accepted = pa.concat_tables([accepted, as_pairs(known, images)])
     table = cluster(accepted, images, job.duplicates, _published_keys(run.store, generation))
     held = _benchmark_rows(run, everything.filter(pc.invert(clean)))
     table = pa.concat_tables([table, held]).sort_by("key")
-    table = with_thumbnails(table, _thumbnails(run, job, everything, table))
+    table = with_thumbnails(table, thumbnails_in(known) | _thumbnails(run, job, everything, table))
     counts |= {
         "images": everything.num_rows,
         "duplicates": table.num_rows - held.num_rows,
@@ -175,7 +178,7 @@ def _verify_chunk(
     return results
 
 
-def _thumbnails(run: Run, job: PixelJob, images: pa.Table, table: pa.Table) -> Mapping[str, bytes]:
+def _thumbnails(run: Run, job: PixelJob, images: pa.Table, table: pa.Table) -> dict[str, bytes]:
     """Image key → thumbnail, for the first few duplicates of each kind and their keepers."""
     shown: dict[str, int] = {}
     keys: set[str] = set()
