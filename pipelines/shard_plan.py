@@ -8,13 +8,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from million_ird.cut import encoding_for
 from million_ird.dataset import Dataset
@@ -63,32 +67,39 @@ class ShardUnit:
     group: int
 
 
-def estimated_bytes(image: Row, encoding: str, patches: PatchSettings) -> float:
-    """Bytes that the patches of an image will take in a shard, headers included."""
-    width, height, nbytes = int(image["width"]), int(image["height"]), int(image["size"])
+def estimated_bytes(images: pa.Table, encoding: str, patches: PatchSettings) -> NDArray[np.float64]:
+    """Bytes that the patches of each image will take in a shard, headers included."""
+    sizes = zip(images["width"].to_pylist(), images["height"].to_pylist(), strict=True)
+    grids = np.array([_grid_facts(width, height, patches) for width, height in sizes], np.float64).reshape(-1, 3)
+    boxes, area, share = grids.T
+    data = images["size"].to_numpy() * share if encoding == "jpg" else area * _LOSSLESS_BYTES_PER_PIXEL
+    return np.asarray(4 * 512 * boxes + data, np.float64)
+
+
+@lru_cache(maxsize=10_000)
+def _grid_facts(width: int, height: int, patches: PatchSettings) -> tuple[int, int, float]:
+    """Patches of an image, their pixels, and the share of the image's pixels that those are."""
     boxes = grid(width, height, patches)
     area = sum(box.width * box.height for box in boxes)
-    headers = 4 * 512 * len(boxes)
-    if encoding == "jpg":
-        return headers + nbytes * area / (width * height)
-    return headers + area * _LOSSLESS_BYTES_PER_PIXEL
+    return len(boxes), area, area / (width * height)
 
 
 def assign(
-    images: list[Row], first_numbers: Mapping[str, int], patches: PatchSettings, shards: ShardSettings
-) -> list[tuple[ShardUnit, list[Row]]]:
+    images: pa.Table, first_numbers: Mapping[str, int], patches: PatchSettings, shards: ShardSettings
+) -> list[tuple[ShardUnit, pa.Table]]:
     """Units with their images. `images` have an `encoding`, in key order; shard numbers go on from `first_numbers`."""
-    units: list[tuple[ShardUnit, list[Row]]] = []
-    for encoding in sorted({image["encoding"] for image in images}):
-        chosen = [image for image in images if image["encoding"] == encoding]
-        ends = np.cumsum([estimated_bytes(image, encoding, patches) for image in chosen])
+    units: list[tuple[ShardUnit, pa.Table]] = []
+    for encoding in sorted(pc.unique(images["encoding"]).to_pylist()):
+        chosen = images.filter(pc.equal(images["encoding"], encoding))
+        ends = np.cumsum(estimated_bytes(chosen, encoding, patches))
         # Even shards rather than full ones and a small last: as many as the target asks for, cut at equal bytes.
         count = max(1, round(float(ends[-1]) / (shards.target_mb * 1e6)))
-        slots = np.minimum((ends - 1e-9) / (ends[-1] / count), count - 1).astype(int)
-        for slot in np.unique(slots):
-            number = first_numbers.get(encoding, 0) + len([unit for unit, _ in units if unit.encoding == encoding])
-            rows = [image for image, own in zip(chosen, slots, strict=True) if own == slot]
-            units.append((ShardUnit(encoding, number, len(units)), rows))
+        full = max(float(ends[-1]), 1.0) / count  # images without room for a patch take nothing
+        slots = np.minimum((ends - 1e-9) / full, count - 1).astype(int)
+        starts = [0, *(np.flatnonzero(np.diff(slots)) + 1).tolist(), len(slots)]
+        first = first_numbers.get(encoding, 0)
+        for number, (start, end) in enumerate(pairwise(starts), first):
+            units.append((ShardUnit(encoding, number, len(units)), chosen.slice(start, end - start)))
     return units
 
 
@@ -96,7 +107,7 @@ def plan_shards(store: Store, dataset: Dataset, generation: int, patches: PatchS
     """Plans the shards of a generation's unique kept images and publishes the plan; numbers follow the earlier ones."""
     images = _unique_images(dataset, generation, patches)
     units = assign(images, _first_numbers(store, generation), patches, shards)
-    counts = {"images": len(images), "units": len(units)}
+    counts = {"images": images.num_rows, "units": len(units)}
     for encoding in ENCODINGS:
         numbers = [unit.number for unit, _ in units if unit.encoding == encoding]
         if numbers:
@@ -117,18 +128,19 @@ def coders(patches: PatchSettings) -> str:
     return ", ".join(names)
 
 
-def _unique_images(dataset: Dataset, generation: int, patches: PatchSettings) -> list[Row]:
+def _unique_images(dataset: Dataset, generation: int, patches: PatchSettings) -> pa.Table:
     """Kept images of a generation that no other image and no benchmark displaces, in key order, with encodings."""
     verdicts = dataset.duplicates().select(["key", "keeper"])
-    dropped = {row["key"] for row in verdicts.to_pylist() if row["key"] != row["keeper"]}
+    dropped = verdicts.filter(pc.not_equal(verdicts["key"], verdicts["keeper"]))["key"].combine_chunks()
     columns = [name for name in SHARD_PLAN_SCHEMA.names if name not in ("encoding", "shard")]
-    images = [
-        row | {"encoding": encoding_for(row["cuttable"], patches)}
-        for batch in dataset.image_rows_of(generation, [*columns, "kept", "cuttable"])
-        for row in batch.filter(batch["kept"]).to_pylist()
-        if row["key"] not in dropped
-    ]
-    return sorted(images, key=lambda row: str(row["key"]))
+    schema = pa.schema([*(SHARD_PLAN_SCHEMA.field(name) for name in columns), ("cuttable", pa.bool_())])
+    batches = []
+    for batch in dataset.image_rows_of(generation, [*columns, "kept", "cuttable"]):
+        stays = pc.and_not(batch["kept"], pc.is_in(batch["key"], value_set=dropped))
+        batches.append(batch.filter(stays).select(schema.names).cast(schema))
+    images = pa.Table.from_batches(batches, schema).sort_by("key")
+    encodings = pc.if_else(images["cuttable"], encoding_for(True, patches), encoding_for(False, patches))
+    return images.drop_columns("cuttable").append_column("encoding", encodings)
 
 
 def _first_numbers(store: Store, generation: int) -> dict[str, int]:
@@ -141,13 +153,13 @@ def _first_numbers(store: Store, generation: int) -> dict[str, int]:
     return dict(numbers)
 
 
-def write_shard_plan(units: list[tuple[ShardUnit, list[Row]]], coders: str, path: Path) -> None:
+def write_shard_plan(units: list[tuple[ShardUnit, pa.Table]], coders: str, path: Path) -> None:
     """The plan as Parquet, one row group per unit; `coders` goes into the file's metadata."""
     schema = SHARD_PLAN_SCHEMA.with_metadata({"coders": coders})
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for unit, rows in units:
-            named = [{**row, "encoding": unit.encoding, "shard": unit.number} for row in rows]
-            writer.write_table(pa.Table.from_pylist(named, schema=schema), row_group_size=len(named))
+        for unit, images in units:
+            numbered = images.append_column("shard", pa.array(np.full(images.num_rows, unit.number, np.int32)))
+            writer.write_table(numbered.select(schema.names).cast(schema), row_group_size=images.num_rows)
 
 
 def read_shard_plan(store: Store, name: str) -> tuple[str, list[ShardUnit]]:
