@@ -71,12 +71,19 @@ def taken_down_row(row: Mapping[str, Any]) -> Row:
     return rejected_row({"key": row["key"], "source": row["source"]}, Rejection("screen", "taken_down"))
 
 
-def examine(source: Mapping[str, Any], data: bytes, with_: Examination, sha256: str = "", **facts: Any) -> Row:
+def examine(
+    source: Mapping[str, Any],
+    data: bytes,
+    with_: Examination,
+    sha256: str = "",
+    is_shown: Callable[[Row], bool] = lambda row: True,
+    **facts: Any,
+) -> Row:
     """The image row for the bytes of one source.
 
     `source` has the columns of `SOURCE_SCHEMA`, `sha256` is that of `data` if it is known already, `facts` what the
     fetch learned (final_url, x_robots_tag). The row's `tar` columns stay empty: where the bytes are put is decided
-    later. A thumbnail is always there once the image decoded; the caller decides which rows keep theirs.
+    later. An image that decoded gets a thumbnail if `is_shown` says so of its row, whose verdict stands by then.
     """
     facts = {**facts, "nbytes": len(data), "sha256": sha256 or hashlib.sha256(data).hexdigest(), "format": sniff(data)}
     if gone := with_.tombstones.find(source["key"], facts["sha256"]):
@@ -91,11 +98,10 @@ def examine(source: Mapping[str, Any], data: bytes, with_: Examination, sha256: 
     facts |= _measure(header, data, rgb, with_)
     gone = with_.tombstones.find(source["key"], "", facts["pixel_hash"], facts["phash"])
     if gone is not None:
-        return rejected_row(source, gone, **facts | {"thumbnail": None})
+        return rejected_row(source, gone, **facts)
     verdict = judge(facts, with_.screens.intervals)
-    if verdict is not None:
-        return rejected_row(source, verdict, **facts)
-    return {**_EMPTY, **source, **facts, "kept": True}
+    row = {**_EMPTY, **source, **facts, "kept": True} if verdict is None else rejected_row(source, verdict, **facts)
+    return row | {"thumbnail": encode_thumbnail(rgb)} if is_shown(row) else row
 
 
 def _describe(header: Header) -> Row:
@@ -121,7 +127,6 @@ def _measure(header: Header, data: bytes, rgb: NDArray[np.uint8], with_: Examina
         "phash": perceptual_hash(photo.luma),
         "crop_features": crop_features(photo.luma, with_.duplicates.crop_features) if looks_for_crops else None,
         "contamination": _contamination(rgb, with_),
-        "thumbnail": encode_thumbnail(rgb),
         **measure_all(photo, with_.measured),
         **(with_.score(rgb) if with_.score else {}),
     }

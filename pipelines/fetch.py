@@ -10,11 +10,13 @@ import asyncio
 import hashlib
 import json
 import time
+from bisect import insort
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -109,6 +111,7 @@ async def _fetch_all(
     arrivals: dict[int, _Arrival] = {}
     traffic: Counter[str] = Counter()
     waiting = iter(enumerate(sources))
+    look = partial(_examine, job, journal, _Nearest())
     loop = asyncio.get_running_loop()
 
     async def work(client: Client, examiner: ThreadPoolExecutor) -> None:
@@ -118,7 +121,7 @@ async def _fetch_all(
                 arrivals[index] = _Arrival(taken_down_row(source), None)
                 continue
             fetched = await client.fetch(source["url"], source["manifest_sha256"]) if source["host"] else None
-            arrivals[index] = await loop.run_in_executor(examiner, _arrive, job, source, fetched, spool, journal)
+            arrivals[index] = await loop.run_in_executor(examiner, _arrive, job, source, fetched, spool, look)
             if isinstance(fetched, Fetched):
                 traffic.update(attempts=fetched.attempts, bytes=fetched.nbytes)
 
@@ -134,7 +137,7 @@ async def _fetch_all(
 
 
 def _arrive(
-    job: FetchJob, source: Row, fetched: Fetched | Rejection | None, spool: Path, journal: UnitJournal | None
+    job: FetchJob, source: Row, fetched: Fetched | Rejection | None, spool: Path, look: Callable[..., Row]
 ) -> _Arrival:
     """Examines what was fetched (None for a local source, which is read here) and decides whether its bytes stay."""
     if isinstance(fetched, Rejection):
@@ -143,11 +146,11 @@ def _arrive(
         data = read_local(source, job.http.max_nbytes)
         if isinstance(data, Rejection):
             return _Arrival(rejected_row(source, data), None)
-        row = _examine(job, source, data, journal)
+        row = look(source, data)
     else:
         data = fetched.body.read()
         facts = {"final_url": fetched.final_url, "x_robots_tag": fetched.x_robots_tag}
-        row = _examine(job, source, data, journal, sha256=fetched.sha256, **facts)
+        row = look(source, data, fetched.sha256, **facts)
     if not row["kept"] and (job.images.keep_images != "all" or row["reason"] == "taken_down"):
         if fetched is not None:
             fetched.body.discard()
@@ -160,17 +163,23 @@ def _arrive(
 
 
 def _examine(
-    job: FetchJob, source: Row, data: bytes, journal: UnitJournal | None, sha256: str = "", **facts: Any
+    job: FetchJob,
+    journal: UnitJournal | None,
+    is_shown: Callable[[Row], bool],
+    source: Row,
+    data: bytes,
+    sha256: str = "",
+    **facts: Any,
 ) -> Row:
     """The image's row; an image that earlier attempts at the unit died of is rejected unseen."""
     if journal is None:
-        return examine(source, data, job.examination, sha256, **facts)
+        return examine(source, data, job.examination, sha256, is_shown, **facts)
     fatal = journal.verdict(source["key"])
     if fatal is not None:
         known = {"nbytes": len(data), "sha256": sha256 or hashlib.sha256(data).hexdigest(), "format": sniff(data)}
         return rejected_row(source, fatal, **known, **facts)
     with journal.examining(source["key"]):
-        return examine(source, data, job.examination, sha256, **facts)
+        return examine(source, data, job.examination, sha256, is_shown, **facts)
 
 
 def _publish(job: FetchJob, unit: str, arrivals: list[_Arrival], spool: Path) -> Mapping[str, int]:
@@ -203,16 +212,34 @@ def _write_tar(unit: str, rows: list[Row], bodies: list[Path | None], spool: Pat
 
 def _thin_thumbnails(rows: Sequence[Row]) -> list[Row]:
     """Rows with thumbnails left only to the first few of each reason, nearest the threshold first."""
-    groups: dict[str, list[Row]] = {}
+    nearest = _Nearest()
     for row in rows:
-        groups.setdefault(row["reason"], []).append(row)
-    chosen = set()
-    for reason, group in groups.items():
-        # Of numbers that were too low the largest are nearest the threshold, of those too high the smallest.
-        sign = -1.0 if reason.endswith("_low") else 1.0
-        nearest = sorted(group, key=lambda row: (sign * (row["measured"] or 0.0), row["key"]))
-        chosen |= {row["key"] for row in nearest[:THUMBNAILS_PER_REASON]}
-    return [row if row["key"] in chosen else row | {"thumbnail": None} for row in rows]
+        nearest(row)
+    return [row if _place(row) in nearest.places[row["reason"]] else row | {"thumbnail": None} for row in rows]
+
+
+class _Nearest:
+    """Whether a row is among the few of its reason that are nearest the threshold, of all that were asked about so far.
+
+    Those of all rows are among those of any part of them; so asked while rows come in, whatever their order, it says
+    yes to every row whose thumbnail stays, and to few others.
+    """
+
+    def __init__(self) -> None:
+        self.places: dict[str, list[tuple[float, str]]] = {}
+
+    def __call__(self, row: Row) -> bool:
+        places, place = self.places.setdefault(row["reason"], []), _place(row)
+        insort(places, place)
+        del places[THUMBNAILS_PER_REASON:]
+        return place in places
+
+
+def _place(row: Row) -> tuple[float, str]:
+    """Where a row stands among those of its reason."""
+    # Of numbers that were too low the largest are nearest the threshold, of those too high the smallest.
+    sign = -1.0 if row["reason"].endswith("_low") else 1.0
+    return sign * (row["measured"] or 0.0), row["key"]
 
 
 def unit_counts(rows: list[Row]) -> dict[str, int]:
