@@ -7,6 +7,7 @@ Every table of a dataset has its Arrow schema here and nowhere else. Strings are
 from __future__ import annotations
 
 import hashlib
+import re
 import unicodedata
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -166,6 +167,9 @@ def patch_schema(screens: list[str]) -> pa.Schema:
     return pa.schema([*PATCH_COLUMNS, *(pa.field(name, pa.float64()) for name in screens)])
 
 
+_HOST = re.compile(r"[a-z0-9_.-]+|[0-9a-f:.]+")  # a name, or an IPv6 address
+
+
 def normalise_url(url: str) -> str:
     """The one spelling of an http(s) URL that keys, hosts and duplicates are decided on.
 
@@ -187,6 +191,8 @@ def normalise_url(url: str) -> str:
         host = parts.hostname.encode("idna").decode("ascii").lower() if not parts.hostname.isascii() else parts.hostname
     except UnicodeError as error:
         raise ValueError(f"host is no valid name: {error}") from None
+    if not _HOST.fullmatch(host):
+        raise ValueError(f"host {host!r} is no valid name")
     if ":" in host:
         host = f"[{host}]"
     own_port = {"http": 80, "https": 443}[parts.scheme.lower()]

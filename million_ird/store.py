@@ -29,6 +29,7 @@ PART = ".part"
 _ADVICE = {
     errno.ENOSPC: "the disk is full: free some space and run the same command again, finished units are kept",
     errno.EDQUOT: "the disk quota is used up: free some space and run the same command again, finished units are kept",
+    errno.ENOTDIR: "a part of that path is a file, not a folder: choose another --out",
     errno.EROFS: "the file system is read-only: choose another --out",
     errno.EACCES: "no permission to write there: change the folder's permissions or choose another --out",
     errno.EPERM: "no permission to write there: change the folder's permissions or choose another --out",
@@ -221,7 +222,7 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError as error:  # not the race that `create` may lose
-        raise OSError(errno.ENOTDIR, f"{folder} is a file, not a folder") from error
+        raise OSError(errno.ENOTDIR, f"{folder} is a file") from error
 
 
 def _sync(path: Path) -> None:

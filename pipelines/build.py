@@ -126,7 +126,12 @@ def open_output(store: Store, recipe: Recipe) -> None:
     if store.create(DATASET, to_json(head)):
         store.write(RECIPE, recipe.to_toml().encode())
         return
-    info = open_dataset(store.url).info
+    dataset = open_dataset(store.url)
+    info = dataset.info
+    if not dataset.generations() and info["fingerprint"] != recipe.fingerprint:  # a wrong manifest, say: nothing begun
+        store.write(DATASET, to_json(head))
+        store.write(RECIPE, recipe.to_toml().encode())
+        return
     if not store.exists(RECIPE):  # killed between the two
         store.write(RECIPE, recipe_from_dict(info["recipe"]).to_toml().encode())
     if info["fingerprint"] != recipe.fingerprint:

@@ -123,10 +123,10 @@ def _time(summary: PlanSummary, recipe: Recipe, pixels: float, nbytes: float, wo
     remote = summary.planned - summary.local_rows
     per_request = max(recipe.fetch.per_host_interval_s, RESPONSE_S / recipe.fetch.per_host_connections)
     bounds = {
-        f"the limit for {summary.largest_host}": summary.largest_host_rows * per_request,
+        "computing": pixels / 1e6 * CPU_S_PER_MEGAPIXEL / workers,
         "open connections": remote * RESPONSE_S / (recipe.fetch.connections * workers),
         "bandwidth": nbytes / BANDWIDTH if remote else 0.0,
-        "computing": pixels / 1e6 * CPU_S_PER_MEGAPIXEL / workers,
+        f"the limit for {summary.largest_host}": summary.largest_host_rows * per_request,
     }
     slowest = max(bounds, key=lambda name: bounds[name])
     return bounds[slowest], slowest

@@ -51,6 +51,14 @@ def test_a_changed_recipe_is_named_and_nothing_is_mixed(world: World, undisturbe
     assert digest(str(world.root / "undisturbed")) == undisturbed
 
 
+def test_a_recipe_that_never_got_to_a_plan_may_be_mended(world: World, tmp_path: Path) -> None:
+    out = str(tmp_path / "out")
+    code, printed = world.build(out, "manifest.path=/no/such/list.csv")
+    assert code == 2, printed
+    code, printed = world.build(out)
+    assert code == 0, printed
+
+
 def test_how_it_is_run_is_no_part_of_the_recipe(world: World, undisturbed: Mapping[str, str]) -> None:
     code, _ = world.build(str(world.root / "undisturbed"), "execution.memory_gb=0.5", "fetch.retries=9")
     assert code == 0
