@@ -93,7 +93,9 @@ def test_a_second_build_says_so_and_stops(world: World, undisturbed: Mapping[str
     with world.start(str(out)) as first:
         while not (out / "images").exists():
             time.sleep(0.01)
+        os.kill(first.pid, signal.SIGSTOP)  # alive, and in no danger of finishing
         code, printed = world.build(str(out))
+        os.kill(first.pid, signal.SIGCONT)
         assert code == 1
         assert f"another build is writing to {out} (process {first.pid} " in printed
         first.communicate(timeout=60)
