@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from blake3 import blake3
 
@@ -69,30 +70,25 @@ def check_unit(store: Store, marker_name: str, images_kept: bool = True) -> Chec
             checked, found = _check_members(store, tar.name, [row for row in rows if row["tar"] == tar.name])
             members, problems = checked, problems + found
             if not whole[tar.name] and not found:
-                problems.append(Problem(tar.name, "damaged outside its members (a header or padding)"))
+                problems.append(Problem(tar.name, "damaged outside its images (a header, padding or a .json sidecar)"))
     return Checked(len(files), members, tuple(problems))
 
 
 def check_whole(dataset: Dataset) -> Iterator[Problem]:
-    """Checks that need more than one unit: planned units are all there, keys are unique, the lists agree."""
-    yield from _check_plans(dataset)
-    yield from _unique("images", (batch["key"].to_pylist() for batch in dataset.image_rows(["key"])))
-    yield from _unique("patches", (batch["key"].to_pylist() for batch in dataset.patch_rows(["key"])))
-    listed = {shard["tar"] for shard in dataset.info.get("shards", ())}
-    present = {shard.tar for shard in dataset.shards() if shard.tar}
-    if dataset.info["state"] == "complete" and listed != present:
-        odd = ", ".join(sorted(listed ^ present)[:5])
-        yield Problem(DATASET, f"its list of shards differs from what is there: {odd}")
-    named = {file.name for shard in dataset.shards() for file in _files(dataset.store, shard.marker)}
-    for name in dataset.store.list(PATCHES):
-        if name.endswith(".tar") and name not in named:
-            yield Problem(name, "belongs to no finished unit; readers that glob for tars would read it")
+    """Checks that need more than one unit: planned units are all there, keys are unique, the lists agree.
+
+    What cannot be read keeps a check from its end, and no other check from its turn.
+    """
+    for check in (_check_plans, _check_image_keys, _check_patch_keys, _check_shards):
+        try:
+            yield from check(dataset)
+        except (MillionIrdError, OSError, pa.ArrowException) as error:
+            yield Problem(DATASET, f"its units cannot all be compared: {' '.join(str(error).split())}")
 
 
 def unit_markers(dataset: Dataset) -> list[str]:
     """Names of all markers, plans included."""
-    names = [name for name in dataset.store.list("images") if name.endswith(".json")]
-    names += [shard.marker for shard in dataset.shards()]
+    names = [name for folder in (IMAGES, PATCHES) for name in dataset.store.list(folder) if name.endswith(".json")]
     for generation in dataset.generations():
         steps = (sources_marker(generation), duplicates_marker(generation), patches_marker(generation))
         names += [name for name in steps if dataset.store.exists(name)]
@@ -182,12 +178,39 @@ def _check_names(store: Store, tar: str, rows: Iterable[Row]) -> list[Problem]:
     return [Problem(tar, f"holds {name} which no row names, or elsewhere") for name, *_ in sorted(there ^ wanted)]
 
 
+def _check_image_keys(dataset: Dataset) -> Iterator[Problem]:
+    return _unique("images", (batch["key"].to_pylist() for batch in dataset.image_rows(["key"])))
+
+
+def _check_patch_keys(dataset: Dataset) -> Iterator[Problem]:
+    return _unique("patches", (batch["key"].to_pylist() for batch in dataset.patch_rows(["key"])))
+
+
+def _check_shards(dataset: Dataset) -> Iterator[Problem]:
+    """The list in the dataset's head, and tars that no unit owns."""
+    listed = {shard["tar"] for shard in dataset.info.get("shards", ())}
+    present = {shard.tar for shard in dataset.shards() if shard.tar}
+    if dataset.info["state"] == "complete" and listed != present:
+        odd = ", ".join(sorted(listed ^ present)[:5])
+        yield Problem(DATASET, f"its list of shards differs from what is there: {odd}")
+    named = {file.name for shard in dataset.shards() for file in _files(dataset.store, shard.marker)}
+    for name in dataset.store.list(PATCHES):
+        if name.endswith(".tar") and name not in named:
+            yield Problem(name, "belongs to no finished unit; readers that glob for tars would read it")
+
+
 def _check_plans(dataset: Dataset) -> Iterator[Problem]:
+    is_complete = dataset.info["state"] == "complete"
+    shards = 0
     for generation in dataset.generations():
         marker = read_marker(dataset.store, sources_marker(generation))
         finished = dataset.image_markers(generation)
-        if marker is not None and dataset.info["state"] == "complete" and len(finished) != marker.counts["units"]:
+        if marker is not None and is_complete and len(finished) != marker.counts["units"]:
             yield Problem(sources_marker(generation), f"{len(finished)} of {marker.counts['units']} units are finished")
+        plan = read_marker(dataset.store, patches_marker(generation))
+        shards += plan.counts["units"] if plan else 0
+    if is_complete and shards != len(dataset.shards()):
+        yield Problem(DATASET, f"{len(dataset.shards())} of {shards} planned shards are finished")
     latest = [name for name in map(duplicates_marker, dataset.generations()) if dataset.store.exists(name)]
     if latest:
         marker = read_marker(dataset.store, latest[-1])
