@@ -41,7 +41,7 @@ def dataset_card(
     body = [
         "---",
         "",
-        f"# {name}",
+        f"# {' '.join(name.split()).replace('<', '&lt;')}",
         "",
         f"{total:,} patches of {size} × {size} pixels, cut by million-ird (recipe fingerprint `{fingerprint}`).",
         "Patches of JPEG photographs hold exactly the original quantised coefficients; all others are lossless WebP.",

@@ -53,6 +53,8 @@ def open_dataset(url: str) -> Dataset:
         raise DatasetError(f"no dataset at {store.url}: there is no {DATASET}") from None
     except ValueError as error:
         raise DatasetError(f"{store.path(DATASET)} is damaged: {error}") from error
+    if not isinstance(info, dict):
+        raise DatasetError(f"{store.path(DATASET)} is damaged: it holds no object")
     version = str(info.get("format_version", "?"))
     if version.split(".")[0] != FORMAT_VERSION.split(".")[0]:
         raise DatasetError(
