@@ -70,12 +70,13 @@ def test_payloads_are_taken_as_they_are_needed(executor: Executor, tmp_path: Pat
 
 @pytest.mark.slow
 def test_a_worker_that_dies_is_replaced_so_often_and_no_more(on_ray: Executor, tmp_path: Path) -> None:
-    for deaths, lives in ((2, True), (100, False)):
+    # A run that was left early has its workers killed; one that is just dying may cost this unit an attempt more.
+    for deaths, lives, seen in ((1, True, {1}), (100, False, {2, 3})):
         (tmp_path / str(deaths)).mkdir()
         (outcome,) = on_ray.run(work, str(tmp_path / str(deaths)), [("die", deaths)])
         assert (outcome.result == "lived") == lives
         assert ("WorkerCrashedError" in outcome.failure) == (not lives)
-        assert (tmp_path / str(deaths) / "deaths").stat().st_size == (2 if lives else 3)
+        assert (tmp_path / str(deaths) / "deaths").stat().st_size in seen
 
 
 def test_ray_sends_no_usage_statistics(on_ray: Executor, monkeypatch: pytest.MonkeyPatch) -> None:
