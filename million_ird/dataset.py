@@ -19,11 +19,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from million_ird.errors import DatasetError
-from million_ird.layout import DATASET, DUPLICATES, IMAGES, PATCHES, PLAN, sources_marker
+from million_ird.layout import DATASET, DUPLICATES, IMAGES, PATCHES, PLAN, plan_folder, shard_stem, sources_marker
 from million_ird.markers import Marker, read_marker
 from million_ird.records import DUPLICATE_SCHEMA, FORMAT_VERSION
 from million_ird.shards import Member, read_member
 from million_ird.store import Store
+from million_ird.tables import read_parquet
 
 Row = dict[str, Any]
 
@@ -120,7 +121,7 @@ class Dataset:
         if not self.store.exists(DUPLICATES):
             return DUPLICATE_SCHEMA.empty_table()
         with self.store.open(DUPLICATES) as file:
-            return pq.read_table(file)
+            return read_parquet(file)
 
     def shard_markers(self) -> list[Marker]:
         """Markers of the finished shards, by encoding and number."""
@@ -138,13 +139,28 @@ class Dataset:
 
     def patch(self, key: str) -> tuple[Row, bytes]:
         """A kept patch's row and its encoded bytes, by one range request. `KeyError` if there is none of that key."""
-        for shard in self.shards():
-            with self.store.open(shard.rows) as file:
-                found = pq.read_table(file, filters=[("key", "=", key)])
-            for row in found.to_pylist():
-                if row["kept"]:
-                    return row, self.patch_bytes(row)
+        for rows in self._shards_of(key.split("-")[0]):
+            with self.store.open(rows) as file:
+                found = read_parquet(file, where=(pc.field("key") == key) & pc.field("kept")).to_pylist()
+            if found:
+                return found[0], self.patch_bytes(found[0])
         raise KeyError(key)
+
+    def _shards_of(self, image: str) -> Iterator[str]:
+        """Names of the finished patch tables that may hold an image: each shard plan knows its shards' key ranges."""
+        for generation in self.generations():
+            plan = f"{plan_folder(generation)}/patches.parquet"
+            if not self.store.exists(plan):
+                continue
+            with self.store.open(plan) as file, pq.ParquetFile(file) as table:
+                column = table.schema_arrow.names.index("key")
+                for group in range(table.num_row_groups):
+                    keys = table.metadata.row_group(group).column(column).statistics
+                    if keys is None or not keys.has_min_max or keys.min <= image <= keys.max:
+                        place = table.read_row_group(group, ["encoding", "shard"], use_threads=False)
+                        rows = f"{shard_stem(place['encoding'][0].as_py(), place['shard'][0].as_py())}.parquet"
+                        if self.store.exists(rows):
+                            yield rows
 
     def patch_bytes(self, row: Row) -> bytes:
         """The encoded bytes that a kept patch row points to, checked."""
@@ -167,7 +183,7 @@ class Dataset:
         with self.store.open(name) as file:
             table = pq.ParquetFile(file)
             present = None if columns is None else [column for column in columns if column in table.schema_arrow.names]
-            yield from table.iter_batches(columns=present)
+            yield from table.iter_batches(columns=present, use_threads=False)
 
     def _retried_keys(self, generation: int) -> pa.Array:
         """Keys that a generation planned anew, which makes their older rows void."""
@@ -176,7 +192,7 @@ class Dataset:
         if table is None:
             return pa.array([], pa.string())
         with self.store.open(table.name) as file:
-            return pq.read_table(file)["key"].combine_chunks()
+            return read_parquet(file)["key"].combine_chunks()
 
 
 def _shard(marker: Marker) -> Shard:

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from million_ird.dataset import Dataset, Row
@@ -18,6 +17,7 @@ from million_ird.errors import DatasetError, UsageError
 from million_ird.fingerprint import Transform, transformed
 from million_ird.pixels import decode_patch, encode_png
 from million_ird.shards import checksum
+from million_ird.tables import read_parquet
 
 UPRIGHT: tuple[Transform, ...] = (
     *("identity", "mirror", "rot180", "flip"),
@@ -160,10 +160,12 @@ def find_sample(dataset: Dataset, key: str) -> Sample:
 
 def _patch_row(dataset: Dataset, column: str, key: str, kept: bool | None = None) -> Row:
     """The first patch row with this value in a column, {} if there is none."""
-    filters = [(column, "=", key), *([("kept", "=", kept)] if kept is not None else [])]
+    where = pc.field(column) == key
+    if kept is not None:
+        where &= pc.field("kept") == kept
     for shard in dataset.shards():
         with dataset.store.open(shard.rows) as file:
-            rows: list[Row] = pq.read_table(file, filters=filters).to_pylist()
+            rows: list[Row] = read_parquet(file, where=where).to_pylist()
         if rows:
             return rows[0]
     return {}

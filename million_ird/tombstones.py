@@ -21,6 +21,7 @@ from million_ird.fingerprint import HASH_BYTES, TRANSFORMS, transformed_hash
 from million_ird.layout import TOMBSTONES
 from million_ird.records import TOMBSTONE_SCHEMA, Rejection
 from million_ird.store import Store
+from million_ird.tables import read_parquet
 
 NEAR_BITS = 12
 """Largest distance, of 256 bits, at which a picture is taken for one that was taken down."""
@@ -76,7 +77,7 @@ class Tombstones:
 
     @staticmethod
     def from_parquet(*files: bytes) -> Tombstones:
-        tables = [pq.read_table(BytesIO(file), schema=TOMBSTONE_SCHEMA) for file in files]
+        tables = [read_parquet(BytesIO(file), TOMBSTONE_SCHEMA.names).cast(TOMBSTONE_SCHEMA) for file in files]
         return Tombstones(pa.concat_tables(tables) if tables else None)
 
 

@@ -38,6 +38,7 @@ from million_ird.pixels import DecodeSettings, decode, encode_thumbnail, read_he
 from million_ird.records import DUPLICATE_SCHEMA, Rejection, image_schema
 from million_ird.shards import Member, read_member
 from million_ird.store import Store
+from million_ird.tables import read_parquet
 from pipelines.known_duplicates import as_pairs, known_duplicates, thumbnails_in
 from pipelines.progress import Progress
 
@@ -117,7 +118,7 @@ def _published_keys(store: Store, generation: int) -> set[str]:
     for earlier in range(generation):
         if store.exists(patches_marker(earlier)):
             with store.open(f"{plan_folder(earlier)}/patches.parquet") as file:
-                keys |= set(pq.read_table(file, columns=["key"])["key"].to_pylist())
+                keys |= set(read_parquet(file, ["key"])["key"].to_pylist())
     return keys
 
 

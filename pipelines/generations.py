@@ -122,7 +122,7 @@ def _planned_keys(store: Store, number: int) -> Iterator[pa.Array]:
         for file in marker.files if marker else ():
             if "/units-" in file.name:
                 with store.open(file.name) as stream:
-                    for batch in pq.ParquetFile(stream).iter_batches(columns=["key"]):
+                    for batch in pq.ParquetFile(stream).iter_batches(columns=["key"], use_threads=False):
                         yield batch["key"]
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from million_ird.duplicates import PAIR_SCHEMA
 from million_ird.fingerprint import inverse
 from million_ird.layout import DUPLICATES, plan_folder
 from million_ird.records import DUPLICATE_SCHEMA
 from million_ird.store import Store
+from million_ird.tables import read_parquet
 
 
 def known_duplicates(store: Store, generation: int) -> pa.Table:
@@ -18,7 +18,7 @@ def known_duplicates(store: Store, generation: int) -> pa.Table:
     if generation == 0:
         return DUPLICATE_SCHEMA.empty_table()
     with store.open(f"{plan_folder(generation - 1)}/{DUPLICATES}") as file:
-        table = pq.read_table(file, schema=DUPLICATE_SCHEMA)
+        table = read_parquet(file, DUPLICATE_SCHEMA.names)
     return table.filter(pc.not_equal(table["kind"], "benchmark"))
 
 

@@ -22,12 +22,14 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from million_ird.errors import DatasetError, UsageError
 from million_ird.manifest import ManifestBatch, ManifestSettings, read_manifest
 from million_ird.records import REJECTED_SOURCE_SCHEMA, SOURCE_SCHEMA
 from million_ird.store import Store
+from million_ird.tables import read_parquet
 from pipelines.plan_sort import Sorter, read_all
 
 UNITS_PER_FILE = 100
@@ -201,7 +203,7 @@ def read_unit(store: Store, folder: str, unit: int) -> pa.Table:
             first = int(table.schema_arrow.metadata[b"first_unit"])
             if not first <= unit < first + table.num_row_groups:
                 raise FileNotFoundError(f"no unit {unit} in {name}")
-            return table.read_row_group(unit - first).replace_schema_metadata(None)
+            return table.read_row_group(unit - first, use_threads=False).replace_schema_metadata(None)
     except (pa.ArrowException, KeyError, TypeError) as error:
         raise DatasetError(f"{store.url}/{name} is damaged: {error}") from None
 
@@ -209,7 +211,7 @@ def read_unit(store: Store, folder: str, unit: int) -> pa.Table:
 def read_shared_hosts(store: Store, folder: str) -> frozenset[str]:
     """Hosts that more than one unit of the plan talks to, so that workers must share their limits."""
     with store.open(f"{folder}/{HOSTS}") as file:
-        hosts = pq.read_table(file, columns=["host"], filters=[("units", ">", 1)])
+        hosts = read_parquet(file, where=pc.field("units") > 1)
     return frozenset(hosts["host"].to_pylist())
 
 

@@ -22,6 +22,7 @@ from million_ird.records import image_schema
 from million_ird.screens import Interval, ScreenSettings, judge
 from million_ird.shards import file_checksum, locate
 from million_ird.store import Store
+from million_ird.tables import read_parquet
 from million_ird.tombstones import Tombstones, read_tombstones
 from pipelines.build import Run, finish, is_fetched, run_generation, settle, to_json
 from pipelines.fetch import unit_counts
@@ -169,7 +170,7 @@ def _is_moved(job: JudgeJob, unit: str) -> bool:
 
 def _tars(store: Store, unit: str) -> set[str]:
     with store.open(_table_of(store, unit)) as file:
-        return set(pq.read_table(file, columns=["tar"])["tar"].to_pylist())
+        return set(read_parquet(file, ["tar"])["tar"].to_pylist())
 
 
 def _table_of(store: Store, unit: str) -> str:
@@ -226,7 +227,7 @@ def judge_unit(job: JudgeJob, unit: str) -> Mapping[str, int]:
     if done is not None and not _is_moved(job, unit):
         return done.counts
     with job.old.open(_table_of(job.old, unit)) as file:
-        rows = [judged(row, job) for row in pq.read_table(file).to_pylist()]
+        rows = [judged(row, job) for row in read_parquet(file).to_pylist()]
     with job.store.spool() as spool:
         path = spool / "unit.parquet"
         schema = image_schema(job.screens.columns())

@@ -37,6 +37,7 @@ from million_ird.layout import (
 from million_ird.markers import Marker, PublishedFile, published, read_marker
 from million_ird.shards import Member, ShardWriter, copy_members, file_checksum
 from million_ird.store import Store
+from million_ird.tables import read_parquet
 from pipelines.cut import shard_counts
 from pipelines.fetch import unit_counts
 from pipelines.plan import HOSTS, REJECTED, SUMMARY
@@ -157,7 +158,7 @@ def _new_places(dataset: Dataset, plan: str) -> dict[str, Row]:
     generation = int(plan.split("/")[1].removeprefix("g"))
     named = {tar for batch in dataset.image_rows_of(generation, ["tar"]) for tar in pc.unique(batch["tar"]).to_pylist()}
     with dataset.store.open(plan) as file:
-        table = pq.read_table(file, columns=["key", "tar"])
+        table = read_parquet(file, ["key", "tar"])
     known = pc.is_in(table["tar"], value_set=pa.array(sorted(named | {""}), pa.string()))
     keys = table.filter(pc.invert(known))["key"].combine_chunks()
     places: dict[str, Row] = {}
@@ -180,7 +181,7 @@ def _write_cleaned(source: Any, target: Path, name: str, traces: Traces, places:
     table = pq.ParquetFile(source)
     with pq.ParquetWriter(target, table.schema_arrow, compression="zstd") as writer:
         for group in range(table.num_row_groups):
-            rows = traces.clean(name, table.read_row_group(group))
+            rows = traces.clean(name, table.read_row_group(group, use_threads=False))
             if places:
                 moved = [row | places.get(row["key"], {}) for row in rows.to_pylist()]
                 rows = pa.Table.from_pylist(moved, schema=rows.schema)
@@ -212,9 +213,9 @@ def _forget_hosts(folder: Path) -> list[Path]:
     """Takes hosts that no planned row has any more out of a plan's list and summary; returns the changed files."""
     stay: set[str] = set()
     for path in sorted(folder.glob("units-*.parquet")):
-        stay |= set(pc.unique(pq.read_table(path, columns=["host"])["host"]).to_pylist())
+        stay |= set(pc.unique(read_parquet(path, ["host"])["host"]).to_pylist())
     changed = []
-    hosts = pq.read_table(folder / HOSTS)
+    hosts = read_parquet(folder / HOSTS)
     left = hosts.filter(pc.is_in(hosts["host"], value_set=pa.array(sorted(stay), pa.string())))
     if left.num_rows < hosts.num_rows:
         pq.write_table(left, folder / HOSTS, compression="zstd")
@@ -253,7 +254,7 @@ def _scrub_images(store: Store, marker_name: str, gone: Collection[str]) -> None
     if marker is None or table_file is None:
         return
     with store.open(table_file.name) as file:
-        table = pq.read_table(file)
+        table = read_parquet(file)
     rows: list[Row] = [taken_down_row(row) if row["key"] in gone and row["url"] else row for row in table.to_pylist()]
     with store.spool() as spool:
         files, kept_entry = _scrub_unit_tar(store, marker, rows, spool / "unit.tar")
@@ -312,7 +313,7 @@ def _scrub_shard(store: Store, marker_name: str, gone: Collection[str]) -> None:
         return
     tar, table_name = f"{marker.unit}.tar", f"{marker.unit}.parquet"
     with store.open(table_name) as file:
-        table = pq.read_table(file)
+        table = read_parquet(file)
     rows: list[Row] = [row for row in table.to_pylist() if row["image_key"] not in gone]
     with store.spool() as spool:
         members: Mapping[str, Member] = {}

@@ -166,7 +166,8 @@ def read_shard_plan(store: Store, name: str) -> tuple[str, list[ShardUnit]]:
     """The coders that a plan was made for, and its units in order."""
     with store.open(name) as file:
         plan = pq.ParquetFile(file)
-        firsts = [plan.read_row_group(group, ["encoding", "shard"])[:1] for group in range(plan.num_row_groups)]
+        groups = range(plan.num_row_groups)
+        firsts = [plan.read_row_group(n, ["encoding", "shard"], use_threads=False)[:1] for n in groups]
         coders = plan.schema_arrow.metadata[b"coders"].decode()
     return coders, [
         ShardUnit(first["encoding"][0].as_py(), first["shard"][0].as_py(), group) for group, first in enumerate(firsts)
@@ -176,5 +177,5 @@ def read_shard_plan(store: Store, name: str) -> tuple[str, list[ShardUnit]]:
 def read_shard_unit(store: Store, name: str, unit: ShardUnit) -> list[Row]:
     """The image rows of one unit, in key order."""
     with store.open(name) as file:
-        rows: list[Row] = pq.ParquetFile(file).read_row_group(unit.group).to_pylist()
+        rows: list[Row] = pq.ParquetFile(file).read_row_group(unit.group, use_threads=False).to_pylist()
     return rows

@@ -28,7 +28,7 @@ def planned_rows(store: Store, generation: int, columns: Sequence[str]) -> Itera
     for file in marker.files if marker else ():
         if "/units-" in file.name:
             with store.open(file.name) as stream:
-                yield from pq.ParquetFile(stream).iter_batches(columns=list(columns))
+                yield from pq.ParquetFile(stream).iter_batches(columns=list(columns), use_threads=False)
 
 
 class Traces:
@@ -70,7 +70,7 @@ class Traces:
             return False
         columns, mask = found
         with store.open(name) as file:
-            batches = pq.ParquetFile(file).iter_batches(columns=columns)
+            batches = pq.ParquetFile(file).iter_batches(columns=columns, use_threads=False)
             return any(pc.any(mask(batch)).as_py() for batch in batches)
 
     def clean(self, name: str, rows: pa.Table) -> pa.Table:

@@ -8,7 +8,6 @@ shipped and loaded where the pictures are not.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +33,7 @@ from million_ird.errors import MillionIrdError
 from million_ird.fingerprint import TRANSFORMS, Transform, inverse, transformed
 from million_ird.pixels import DecodeSettings, decode, read_header, sniff
 from million_ird.records import Rejection
+from million_ird.tables import read_parquet
 
 TABLE_VERSION = "1"
 
@@ -306,7 +306,7 @@ def _decoded(path: Path, data: bytes) -> NDArray[np.uint8]:
 
 def _load(path: Path) -> Iterator[Benchmark]:
     try:
-        table = pq.read_table(io.BytesIO(path.read_bytes()))
+        table = read_parquet(path)
     except (OSError, pa.ArrowInvalid) as error:
         raise MillionIrdError(f"benchmark file {path} cannot be read: {error}") from None
     version = (table.schema.metadata or {}).get(b"million_ird_benchmarks", b"").decode()

@@ -154,7 +154,7 @@ class _Column:
     def _rewind(self, group: int) -> None:
         self._group, self._next = group, 0
         self._window.clear()
-        self._batches = self._table.iter_batches(_BATCH, row_groups=[group], columns=[self._column])
+        self._batches = self._table.iter_batches(_BATCH, row_groups=[group], columns=[self._column], use_threads=False)
 
     def _advance(self) -> None:
         self._window[self._next] = next(self._batches).column(0)

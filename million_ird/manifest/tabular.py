@@ -48,7 +48,7 @@ def read_parquet(path: str, files: list[str], settings: ManifestSettings) -> Ite
 def _batches(table: pq.ParquetFile, wanted: list[str]) -> Iterator[tuple[int, dict[str, list[Any]]]]:
     """Number of rows and the wanted columns of each batch."""
     if wanted:
-        for batch in table.iter_batches(BLOCK_ROWS, columns=wanted):
+        for batch in table.iter_batches(BLOCK_ROWS, columns=wanted, use_threads=False):
             yield batch.num_rows, {name: _values(batch.column(name)) for name in batch.schema.names}
     else:
         for start in range(0, table.metadata.num_rows, BLOCK_ROWS):

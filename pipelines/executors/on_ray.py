@@ -56,7 +56,8 @@ class RayExecutor:
                 self._started_here = True
         except (ConnectionError, RuntimeError, TimeoutError) as error:
             where = os.environ.get("RAY_ADDRESS", "a local cluster")
-            raise MillionIrdError(f"no Ray at {where}: {str(error).splitlines()[0]}") from error
+            advice = "" if os.environ.get("RAY_AUTH_MODE") else "; a cluster with tokens needs RAY_AUTH_MODE=token here"
+            raise MillionIrdError(f"no Ray at {where}: {str(error).splitlines()[0]}{advice}") from error
 
     def run(self, function: Callable[[Any, Any], Any], job: Any, payloads: Iterable[Any]) -> Iterator[Outcome]:
         ray = self._ray
