@@ -29,7 +29,7 @@ PART = ".part"
 _ADVICE = {
     errno.ENOSPC: "the disk is full: free some space and run the same command again, finished units are kept",
     errno.EDQUOT: "the disk quota is used up: free some space and run the same command again, finished units are kept",
-    errno.ENOTDIR: "a part of that path is a file, not a folder: choose another --out",
+    errno.ENOTDIR: "a part of that path is a file, not a folder",
     errno.EROFS: "the file system is read-only: choose another --out",
     errno.EACCES: "no permission to write there: change the folder's permissions or choose another --out",
     errno.EPERM: "no permission to write there: change the folder's permissions or choose another --out",
