@@ -12,7 +12,7 @@ from million_ird.pixels.jpeg_header import has_adobe_marker, judge_scans
 from million_ird.pixels.model import DecodeSettings, Header, rejected
 from million_ird.pixels.png_header import only_pixel_chunks, pixel_stream_is_complete
 from million_ird.pixels.still import BrokenPictureError, open_still, open_still_16, open_webp
-from million_ird.pixels.tiff_header import without_orientation
+from million_ird.pixels.tiff_header import deflated_data_is_sound, without_orientation
 from million_ird.pixels.webp_header import is_animation
 from million_ird.records import Rejection
 
@@ -78,6 +78,8 @@ def _decode_still(data: bytes, header: Header) -> Pixels | Rejection:
     if header.format == "png":
         data = only_pixel_chunks(data)
     elif header.format == "tiff":
+        if not deflated_data_is_sound(data):
+            return rejected("damaged", "a deflated strip or tile does not fit its checksum")
         data = without_orientation(data)
     try:
         if header.bit_depth == 16:

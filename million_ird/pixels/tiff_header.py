@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+
 from million_ird.pixels.colour import UNTAGGED, Meaning, ProfileError, meaning_of_icc, named_meaning
 from million_ird.pixels.model import Header, rejected
 from million_ird.pixels.tiff_fields import (
@@ -21,6 +23,8 @@ _TILE_OFFSETS, _TILE_SIZES, _EXTRA_SAMPLES, _SAMPLE_FORMAT, _ICC, _DNG_VERSION =
 _REDUCED_OR_MASK = 0b101
 _COMPRESSIONS = {1: "none", 5: "LZW", 8: "deflate", 32773: "PackBits", 32946: "deflate"}
 _UNCOMPRESSED = 1
+_INFLATED_AT_ONCE = 1 << 20
+"""Bytes that a checked strip is unpacked by at a time."""
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _SENSOR, _LINEAR_RAW = 0, 1, 2, 3, 5, 32803, 34892
 _MODELS = {_BLACK_IS_ZERO: "grey", _RGB: "rgb", _PALETTE: "palette", _CMYK: "cmyk"}
 _COLOURS = {_BLACK_IS_ZERO: 1, _RGB: 3, _PALETTE: 1, _CMYK: 4}
@@ -62,6 +66,33 @@ def without_orientation(data: bytes) -> bytes:
         return data
     upright = (1).to_bytes(len(field.raw), "little" if reader.endian == "<" else "big")
     return data[: field.start] + upright + data[field.start + len(field.raw) :]
+
+
+def deflated_data_is_sound(data: bytes) -> bool:
+    """Whether every deflated strip or tile of the first picture ends properly and fits its checksum.
+
+    libtiff stops reading when a strip is full and then never sees the checksum, so that one flipped bit goes unnoticed.
+    True for other compressions, which have none. Memory is bounded whatever a strip unpacks to.
+    """
+    reader, offset = TiffFields.open(data)
+    fields = reader.directory(offset)[0]
+    if _COMPRESSIONS.get(first_value(fields, _COMPRESSION, _UNCOMPRESSED)) != "deflate":
+        return True
+    is_tiled = _TILE_OFFSETS in fields
+    starts = fields[_TILE_OFFSETS if is_tiled else _STRIP_OFFSETS].values
+    sizes = fields[_TILE_SIZES if is_tiled else _STRIP_SIZES].values
+    return all(_inflates(data[start : start + size]) for start, size in zip(starts, sizes, strict=True))
+
+
+def _inflates(packed: bytes) -> bool:
+    inflater = zlib.decompressobj()
+    try:
+        while packed and not inflater.eof:
+            inflater.decompress(packed, _INFLATED_AT_ONCE)
+            packed = inflater.unconsumed_tail
+    except zlib.error:
+        return False
+    return inflater.eof
 
 
 def _header(fields: Directory, frames: int) -> Header | Rejection:
