@@ -36,7 +36,7 @@ BENCHMARKS := cutting screens fetching whole_build ray_overhead manifest_scale p
 
 bench: setup ## every benchmark, one after the other (half an hour); see benchmarks/README.md
 	@for name in $(BENCHMARKS); do echo "== $$name"; \
-	  $(BIN)/python benchmarks/$$name.py $$([ $$name = duplicates ] && echo scale) || exit 1; done
+	  OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/$$name.py $$([ $$name = duplicates ] && echo scale) || exit 1; done
 
 clean: ## remove .venv and the demo's output
 	rm -rf $(VENV) '$(OUT)'
