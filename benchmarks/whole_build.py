@@ -8,8 +8,8 @@ Both get the same list of photographs from the same server (a process of its own
                   written as PNG level 1 with OpenCV (what BasicSR's extraction does), on one thread. No screens, no
                   deduplication, no report.
 
-CPU-seconds are user + system of all processes. Each side does the whole list and every sixth of it; the difference gives
-the cost per megapixel without the interpreters' start-up, which is shown apart. Rounds alternate.
+CPU-seconds are user + system of all processes. Each side does the whole list, and every sixth photograph of it; the
+difference gives the cost per megapixel without the interpreters' start-up, which is shown apart. Rounds alternate.
 
 Target: today / million-ird with the cheap screens ≥ 3. The costly screens are budgeted one by one.
 
