@@ -9,8 +9,8 @@ simplejpeg, the fastest decoder measured:
 
 Target: cheap ≤ 1.0 × decode from 12 megapixels on.
 
-    OPENBLAS_NUM_THREADS=1 python benchmarks/screens.py FOLDER   # JPEG files of at least 12 megapixels, the largest 6
-    OPENBLAS_NUM_THREADS=1 python benchmarks/screens.py          # photographs of the scikit-image and scikit-learn wheels, tiled
+    OPENBLAS_NUM_THREADS=1 python benchmarks/screens.py FOLDER  # JPEG files of at least 12 megapixels, the largest 6
+    OPENBLAS_NUM_THREADS=1 python benchmarks/screens.py         # photographs of the wheels, tiled
 """
 
 from __future__ import annotations
