@@ -5,14 +5,13 @@
     python benchmarks/duplicates.py crops --every 8             crops that keep three quarters
     python benchmarks/duplicates.py contamination --every 4     benchmark pictures inside photographs
 
-Photographs come from a folder (`--photos`, default $MILLION_IRD_TEST_DATA or ../shared/data), of which every n-th is
+Photographs come from a folder of yours (`--photos FOLDER`, which all parts but `scale` need), of which every n-th is
 taken. Everything is seeded; times are CPU seconds of this process.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import resource
 import sys
 import time
@@ -40,7 +39,6 @@ from million_ird.fingerprint import (
 )
 
 Picture = NDArray[np.uint8]
-_ROOT = Path(__file__).resolve().parents[1]
 
 
 def main() -> None:
@@ -49,9 +47,10 @@ def main() -> None:
     parser.add_argument("part", choices=["scale", "copies", "crops", "contamination"])
     parser.add_argument("--images", type=int, default=200_000)
     parser.add_argument("--every", type=int, default=4)
-    default = os.environ.get("MILLION_IRD_TEST_DATA", str(_ROOT.parent / "shared" / "data"))
-    parser.add_argument("--photos", type=Path, default=Path(default))
+    parser.add_argument("--photos", type=Path)
     arguments = parser.parse_args()
+    if arguments.part != "scale" and arguments.photos is None:
+        parser.error(f"{arguments.part} needs --photos FOLDER")
     print(machine.describe())
     if arguments.part == "scale":
         scale(arguments.images)
