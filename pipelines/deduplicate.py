@@ -71,13 +71,13 @@ def deduplicate(run: Run, dataset: Dataset, generation: int) -> None:
     everything = _kept_images(dataset)
     clean = pc.equal(everything["contamination"], "")
     images = everything.filter(clean)
-    accepted, counts = _search(run, job, images)
+    accepted, counts = _search(run, job, dataset, images)
     known = known_duplicates(run.store, generation)
     accepted = pa.concat_tables([accepted, as_pairs(known, images)])
     table = cluster(accepted, images, job.duplicates, _published_keys(run.store, generation))
     held = _benchmark_rows(run, everything.filter(pc.invert(clean)))
     table = pa.concat_tables([table, held]).sort_by("key")
-    table = with_thumbnails(table, thumbnails_in(known) | _thumbnails(run, job, everything, table))
+    table = with_thumbnails(table, thumbnails_in(known) | _thumbnails(run, job, dataset, table))
     counts |= {
         "images": everything.num_rows,
         "duplicates": table.num_rows - held.num_rows,
@@ -91,11 +91,22 @@ def deduplicate(run: Run, dataset: Dataset, generation: int) -> None:
 
 
 def _kept_images(dataset: Dataset) -> pa.Table:
-    """Kept images of all generations with what deduplication needs, in key order."""
-    columns = ["key", "kept", "contamination", "crop_features", *_HASHES, *_FACTS, *_MEMBER]
+    """Kept images of all generations with what the search needs, in key order. The whole table is in memory here, so
+    where the bytes are is read later, of the few images that are looked at (`_members`)."""
+    columns = ["key", "kept", "contamination", "crop_features", *_HASHES, *_FACTS]
     schema = pa.schema([image_schema([]).field(name) for name in columns])
     batches = [batch.filter(batch["kept"]).cast(schema) for batch in dataset.image_rows(columns)]
     return pa.Table.from_batches(batches, schema).sort_by("key").combine_chunks()
+
+
+def _members(dataset: Dataset, keys: set[str]) -> dict[str, Row]:
+    """Image key → where its bytes are."""
+    wanted = pa.array(sorted(keys), pa.string())
+    found: dict[str, Row] = {}
+    for batch in dataset.image_rows(["key", *_MEMBER]) if keys else ():
+        rows = batch.filter(pc.is_in(batch["key"], value_set=wanted)).to_pylist()
+        found |= {row["key"]: row for row in rows}
+    return found
 
 
 def _benchmark_rows(run: Run, images: pa.Table) -> pa.Table:
@@ -122,32 +133,31 @@ def _published_keys(store: Store, generation: int) -> set[str]:
     return keys
 
 
-def _search(run: Run, job: PixelJob, images: pa.Table) -> tuple[pa.Table, dict[str, int]]:
+def _search(run: Run, job: PixelJob, dataset: Dataset, images: pa.Table) -> tuple[pa.Table, dict[str, int]]:
     """Verified pairs with their `agreement`, and how many candidates there were and could not be verified."""
     if not job.duplicates.enabled:
         return PAIR_SCHEMA.empty_table().append_column("agreement", pa.array([], pa.float64())), {"candidates": 0}
     near = candidate_pairs(images, job.duplicates)
-    accepted, unverified = _verified(run, job, images, near)
+    accepted, unverified = _verified(run, job, dataset, images, near)
     counts = {"candidates": near.num_rows, "unverified": unverified}
     if job.duplicates.crops:
         crops = crop_pairs([data or b"" for data in images["crop_features"].to_pylist()], job.duplicates)
         crops = crops.join(accepted.select(["first", "second"]), ["first", "second"], join_type="left anti")
         crops = crops.select(PAIR_SCHEMA.names).sort_by([("first", "ascending"), ("second", "ascending")])
-        more, unverified = _verified(run, job, images, crops)
+        more, unverified = _verified(run, job, dataset, images, crops)
         accepted = pa.concat_tables([accepted, more])
         counts = {"candidates": near.num_rows + crops.num_rows, "unverified": counts["unverified"] + unverified}
     return accepted, counts
 
 
-def _verified(run: Run, job: PixelJob, images: pa.Table, pairs: pa.Table) -> tuple[pa.Table, int]:
+def _verified(run: Run, job: PixelJob, dataset: Dataset, images: pa.Table, pairs: pa.Table) -> tuple[pa.Table, int]:
     """The pairs that are duplicates, with their `agreement`, and how many could not be verified."""
     facts = pairs.to_pylist()
     agreements = [1.0 if pair["kind"] in ("bytes", "pixels") else None for pair in facts]
     todo = [place for place, agreement in enumerate(agreements) if agreement is None]
-    members = images.select(["key", *_MEMBER])
-    firsts = members.take(pa.array([facts[place]["first"] for place in todo], pa.int64())).to_pylist()
-    seconds = members.take(pa.array([facts[place]["second"] for place in todo], pa.int64())).to_pylist()
-    items = [(place, facts[place], *both) for place, *both in zip(todo, firsts, seconds, strict=True)]
+    keys = {place: [images["key"][facts[place][side]].as_py() for side in ("first", "second")] for place in todo}
+    members = _members(dataset, {key for both in keys.values() for key in both})
+    items = [(place, facts[place], members[first], members[second]) for place, (first, second) in keys.items()]
     unverified = 0
     for place, agreement, transform in _map_chunks(run, "verify", _verify_chunk, job, items):
         unverified += agreement is None
@@ -179,7 +189,7 @@ def _verify_chunk(
     return results
 
 
-def _thumbnails(run: Run, job: PixelJob, images: pa.Table, table: pa.Table) -> dict[str, bytes]:
+def _thumbnails(run: Run, job: PixelJob, dataset: Dataset, table: pa.Table) -> dict[str, bytes]:
     """Image key → thumbnail, for the first few duplicates of each kind and their keepers."""
     shown: dict[str, int] = {}
     keys: set[str] = set()
@@ -187,8 +197,7 @@ def _thumbnails(run: Run, job: PixelJob, images: pa.Table, table: pa.Table) -> d
         shown[row["kind"]] = shown.get(row["kind"], 0) + 1
         if shown[row["kind"]] <= _SHOWN:
             keys |= {row["key"], row["keeper"]}
-    members = images.select(["key", *_MEMBER])
-    rows = members.filter(pc.is_in(members["key"], value_set=pa.array(sorted(keys), pa.string()))).to_pylist()
+    rows = sorted(_members(dataset, keys).values(), key=lambda row: str(row["key"]))
     return {key: data for key, data in _map_chunks(run, "picture", _thumbnail_chunk, job, rows) if data is not None}
 
 
