@@ -113,6 +113,7 @@ async def _fetch_all(
     waiting = iter(enumerate(sources))
     look = partial(_examine, job, journal, _Nearest())
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_say_nothing_of_interrupts)
 
     async def work(client: Client, examiner: ThreadPoolExecutor) -> None:
         # Each task waits for its image's examination, so no more bodies than tasks lie in the spool unseen.
@@ -134,6 +135,12 @@ async def _fetch_all(
     except ExceptionGroup as group:
         raise group.exceptions[0] from None  # the first is the cause; the others were cancelled with it
     return [arrivals[index] for index in range(len(sources))], dict(traffic)
+
+
+def _say_nothing_of_interrupts(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """An interrupt that hits a task ends the build with a line of its own; asyncio would print it once more."""
+    if not isinstance(context.get("exception"), KeyboardInterrupt):
+        loop.default_exception_handler(context)
 
 
 def _arrive(

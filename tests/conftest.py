@@ -17,10 +17,15 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import numpy.typing as npt
 import pytest
 from PIL import Image
+
+# The same examples every time, so that a change is judged by itself; fuzz with --hypothesis-profile=default.
+hypothesis.settings.register_profile("stable", derandomize=True, database=None)
+hypothesis.settings.load_profile("stable")
 
 Pixels = npt.NDArray[np.uint8]
 

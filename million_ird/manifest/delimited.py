@@ -112,8 +112,16 @@ def _dialect(head: list[bytes | None], settings: ManifestSettings, tabs: bool) -
 
 def _evenness(texts: list[str], delimiter: str) -> tuple[int, int]:
     """How many of the first lines a delimiter cuts into as many cells (two or more) as the first line."""
-    counts = [len(next(csv.reader([text], delimiter=delimiter), [])) for text in texts]
+    counts = [_cells(text, delimiter) for text in texts]
     return (sum(count == counts[0] for count in counts) if counts[0] > 1 else 0, counts[0])
+
+
+def _cells(text: str, delimiter: str) -> int:
+    """Cells of a line; 0 for one that is no row (a carriage return in its middle)."""
+    try:
+        return len(next(csv.reader([text], delimiter=delimiter), []))
+    except csv.Error:
+        return 0
 
 
 def _records(source: Iterator[bytes | None], dialect: _Dialect) -> Iterator[list[str] | _Broken]:

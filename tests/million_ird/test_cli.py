@@ -68,6 +68,6 @@ def test_an_interruption_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, caps
 
 
 def test_a_reader_that_leaves_is_no_error_of_ours() -> None:
-    command = f"{sys.executable} -m million_ird.cli --help | head -c 1"
+    command = f"{sys.executable} -m million_ird.cli --help | true"  # gone before the first byte
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr

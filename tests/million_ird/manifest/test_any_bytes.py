@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from million_ird.errors import UsageError
@@ -36,6 +36,7 @@ _BYTES = st.lists(st.one_of(st.sampled_from(_PIECES), st.binary(max_size=4)), ma
     ["x.csv", "x.tsv", "x.jsonl", "x.json", "x.txt", "x.parquet", "x.tar", "x.csv.gz", "x.txt.zst", "x.json.bz2"],
 )
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(data=b"url,width\n\r\x00")
 @given(data=_BYTES)
 def test_any_bytes_end_well(read_whole: Read, name: str, data: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
