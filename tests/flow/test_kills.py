@@ -32,7 +32,13 @@ def _kill_driver(process: subprocess.Popen[str]) -> None:
 
 def _kill_worker(process: subprocess.Popen[str]) -> None:
     """One Ray worker at random; the driver lives on and Ray starts the unit again."""
-    workers = [p for p in psutil.Process(process.pid).children(recursive=True) if p.name().startswith("ray::")]
+    workers = []
+    for child in psutil.Process(process.pid).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            title = " ".join(child.cmdline())
+            # Ray's own agents bear such titles too; with one of them its whole node goes.
+            if title.startswith("ray::") and "Agent" not in title:
+                workers.append(child)
     if workers:
         random.choice(workers).kill()
 
