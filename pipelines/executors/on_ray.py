@@ -7,6 +7,9 @@ paths, never pixels, so the object store stays nearly empty.
 from __future__ import annotations
 
 import os
+import socket
+import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -33,6 +36,7 @@ class RayExecutor:
         self._started_here = False
         if not ray.is_initialized():
             self._connect()
+        self._watch = _ClusterWatch(ray.get_runtime_context().gcs_address)
         resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
         cores = max(1, int(resources.get("CPU", 1)))
         self.workers = settings.workers or cores
@@ -99,5 +103,32 @@ class RayExecutor:
             return Outcome(payload, failure=f"{type(error).__name__}: {error}")
 
     def close(self) -> None:
+        self._watch.stop()
         if self._started_here:
             self._ray.shutdown()
+
+
+class _ClusterWatch:
+    """Says so when the cluster is gone. Ray itself ends the driver a minute later, in words about its own parts."""
+
+    _EVERY_S = 2.0
+
+    def __init__(self, gcs_address: str) -> None:
+        host, _, port = gcs_address.rpartition(":")
+        self._address = (host.strip("[]"), int(port))
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="cluster-watch", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopped.wait(self._EVERY_S):
+            try:
+                socket.create_connection(self._address, timeout=10).close()
+            except OSError:
+                line = "the Ray cluster does not answer; if this ends here, run the same command again to resume"
+                print(f"million-ird: {line}", file=sys.stderr, flush=True)
+                return

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 
 from million_ird.errors import MillionIrdError, UsageError
 from pipelines.executors.base import ExecutionSettings, Executor
+from pipelines.executors.on_ray import _ClusterWatch
 from pipelines.session import make_executor
 from tests.pipelines.executors.jobs import work
 
@@ -82,7 +85,7 @@ def test_a_worker_that_dies_is_replaced_so_often_and_no_more(on_ray: Executor, t
 def test_ray_sends_no_usage_statistics(on_ray: Executor, monkeypatch: pytest.MonkeyPatch) -> None:
     assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "1")
-    make_executor(ExecutionSettings(executor="ray"))
+    make_executor(ExecutionSettings(executor="ray")).close()
     assert os.environ["RAY_USAGE_STATS_ENABLED"] == "1", "unless the user wants it"
 
 
@@ -98,3 +101,16 @@ def test_a_cluster_that_is_not_there_is_one_line(on_ray: Executor, monkeypatch: 
     monkeypatch.setattr(ray, "init", refuse)
     with pytest.raises(MillionIrdError, match=r"no Ray at 127\.0\.0\.1:1: nobody there$"):
         make_executor(ExecutionSettings(executor="ray"))
+
+
+def test_a_cluster_that_is_gone_is_said_to_be_gone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(_ClusterWatch, "_EVERY_S", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        watch = _ClusterWatch(f"127.0.0.1:{server.getsockname()[1]}")
+        time.sleep(0.3)
+        assert capsys.readouterr().err == ""
+    watch._thread.join(timeout=30)
+    watch.stop()
+    assert capsys.readouterr().err.count("run the same command again to resume") == 1
