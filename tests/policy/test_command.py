@@ -50,6 +50,7 @@ def test_the_readme_lists_every_verb_and_no_other() -> None:
 def test_every_command_line_in_a_block_is_one_that_the_command_takes(document: Path) -> None:
     for verb, *arguments in command_lines(document, "million-ird"):
         if verb != "VERB":
+            assert verb in VERBS
             parser_of(verb).parse_args(arguments)  # SystemExit where the line is wrong
 
 

@@ -96,7 +96,7 @@ def test_the_makefiles_help_lists_its_targets() -> None:
 def test_every_recipe_shown_is_one(document: Path, tmp_path: Path) -> None:
     for text in blocks(document, "toml"):
         (tmp_path / "recipe.toml").write_text(text)
-        load_recipe(str(tmp_path / "recipe.toml"))
+        assert load_recipe(str(tmp_path / "recipe.toml")).fingerprint
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)

@@ -9,9 +9,8 @@ import pyarrow as pa
 from million_ird.report.collect.distributions import ScreenCounts
 from million_ird.report.collect.duplicates import KINDS, DuplicateCounts
 from million_ird.report.collect.sheets import Sheets
-from million_ird.report.columns import flags, integers, keys, numbers, required, strings
+from million_ird.report.columns import flags, integers, keys, strings
 from million_ird.report.inputs import ReportScreen
-from million_ird.report.nearest import Picture
 from million_ird.report.tally import Tally
 
 STEPS = ("plan", "fetch", "decode", "screen")
@@ -62,7 +61,7 @@ class ImageCounts:
         self._count_failures(batch, rank == STEPS.index("fetch"))
         self._count_tables(batch, stage)
         columns = self.screens.add(batch, stage["decoded"], kept)
-        self._show(batch, stage["unique"], ~kept, columns)
+        self.sheets.add(batch, stage["unique"], ~kept, columns, "images")
 
     def _count(self, batch: pa.RecordBatch, stage: dict[str, Bools], kind: npt.NDArray[np.int64]) -> None:
         for name, rows in stage.items():
@@ -108,27 +107,6 @@ class ImageCounts:
         names["depth"] = _depths(batch)
         names["sampling"] = _samplings(batch)
         self.formats.add(pa.table({**names, **sums}).filter(pa.array(stage["fetched"])))
-
-    def _show(
-        self, batch: pa.RecordBatch, unique: Bools, rejected: Bools, columns: dict[str, npt.NDArray[np.float64]]
-    ) -> None:
-        thumbnails = required(batch, "thumbnail", "images")
-        shown = np.asarray(thumbnails.is_valid().to_numpy(zero_copy_only=False), np.bool_)
-        if not shown.any():
-            return
-        names = strings(batch, "key").to_pylist()
-        text = [strings(batch, name) for name in ("url", "license", "detail")]
-        width, height = integers(batch, "width"), integers(batch, "height")
-
-        def picture(row: int, measured: float | None) -> Picture:
-            url, license_, detail = (column[row].as_py() for column in text)
-            size = int(width[row]), int(height[row])
-            return Picture(names[row], thumbnails[row].as_py(), url, license_, *size, measured, detail)
-
-        self.sheets.add_kept(np.flatnonzero(unique & shown), names, columns, picture)
-        reasons = strings(batch, "reason").to_pylist()
-        rows = np.flatnonzero(rejected & shown)
-        self.sheets.add_rejected(rows, reasons, numbers(batch, "measured"), names, picture)
 
 
 def _depths(batch: pa.RecordBatch) -> pa.Array:

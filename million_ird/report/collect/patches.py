@@ -8,9 +8,8 @@ import pyarrow as pa
 
 from million_ird.report.collect.distributions import ScreenCounts
 from million_ird.report.collect.sheets import Sheets
-from million_ird.report.columns import flags, integers, keys, numbers, required, strings
+from million_ird.report.columns import flags, integers, keys, strings
 from million_ird.report.inputs import ReportScreen
-from million_ird.report.nearest import Picture
 from million_ird.report.tally import Tally
 
 Bools = npt.NDArray[np.bool_]
@@ -45,7 +44,7 @@ class PatchCounts:
         self._count_images(keys(batch, "image_key", "patches"), kept)
         self._count_tables(batch, kept)
         columns = self.screens.add(batch, np.ones(batch.num_rows, np.bool_), kept)
-        self._show(batch, kept, columns)
+        self.sheets.add(batch, kept, ~kept, columns, "patches")
 
     def _count_images(self, image: npt.NDArray[np.bytes_], kept: Bools) -> None:
         """Count runs of one image key; the rows of an image lie next to each other, across batches too."""
@@ -74,21 +73,3 @@ class PatchCounts:
         rejected = ~kept | np.array([bool(step) for step in steps.to_pylist()], np.bool_)
         table = pa.table({"step": steps, "reason": strings(batch, "reason"), "patches": ones})
         self.reasons.add(table.filter(pa.array(rejected)))
-
-    def _show(self, batch: pa.RecordBatch, kept: Bools, columns: dict[str, npt.NDArray[np.float64]]) -> None:
-        thumbnails = required(batch, "thumbnail", "patches")
-        shown = np.asarray(thumbnails.is_valid().to_numpy(zero_copy_only=False), np.bool_)
-        if not shown.any():
-            return
-        names = strings(batch, "key").to_pylist()
-        text = [strings(batch, name) for name in ("url", "license", "detail")]
-        width, height = integers(batch, "width"), integers(batch, "height")
-
-        def picture(row: int, measured: float | None) -> Picture:
-            url, license_, detail = (column[row].as_py() for column in text)
-            size = int(width[row]), int(height[row])
-            return Picture(names[row], thumbnails[row].as_py(), url, license_, *size, measured, detail)
-
-        self.sheets.add_kept(np.flatnonzero(kept & shown), names, columns, picture)
-        reasons = strings(batch, "reason").to_pylist()
-        self.sheets.add_rejected(np.flatnonzero(~kept & shown), reasons, numbers(batch, "measured"), names, picture)

@@ -9,8 +9,10 @@ from functools import partial
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from million_ird.report.collect.distributions import bound_of
+from million_ird.report.columns import integers, numbers, required, strings
 from million_ird.report.inputs import ReportScreen
 from million_ird.report.nearest import Nearest, Picture
 
@@ -46,6 +48,32 @@ class Sheets:
         self._edges: dict[str, Nearest[Picture]] = {
             reason: Nearest(EDGE_LIMIT) for screen in screens for reason, _ in screen.bounds
         }
+
+    def add(
+        self,
+        batch: pa.RecordBatch,
+        kept: npt.NDArray[np.bool_],
+        rejected: npt.NDArray[np.bool_],
+        columns: dict[str, npt.NDArray[np.float64]],
+        table: str,
+    ) -> None:
+        """Offer the rows of a batch that carry a thumbnail; `table` is what an error calls it."""
+        thumbnails = required(batch, "thumbnail", table)
+        shown = np.asarray(thumbnails.is_valid().to_numpy(zero_copy_only=False), np.bool_)
+        if not shown.any():
+            return
+        names = strings(batch, "key").to_pylist()
+        text = [strings(batch, name) for name in ("url", "license", "detail")]
+        width, height = integers(batch, "width"), integers(batch, "height")
+
+        def picture(row: int, measured: float | None) -> Picture:
+            url, license_, detail = (column[row].as_py() for column in text)
+            size = int(width[row]), int(height[row])
+            return Picture(names[row], thumbnails[row].as_py(), url, license_, *size, measured, detail)
+
+        self.add_kept(np.flatnonzero(kept & shown), names, columns, picture)
+        reasons = strings(batch, "reason").to_pylist()
+        self.add_rejected(np.flatnonzero(rejected & shown), reasons, numbers(batch, "measured"), names, picture)
 
     def add_kept(
         self,

@@ -49,7 +49,9 @@ def test_crawl_delay_is_read_and_nonsense_is_none():
 
 
 def test_an_absent_file_allows_everything():
-    read_rules(RobotsFile("absent"), HttpSettings()).check("https://host/private/")
+    rules = read_rules(RobotsFile("absent"), HttpSettings())
+    rules.check("https://host/private/")  # FetchError where it is forbidden
+    assert rules.crawl_delay_s == 0
 
 
 def test_an_unreachable_file_forbids_or_allows_as_the_recipe_says():
