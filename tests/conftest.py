@@ -23,6 +23,8 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
+from million_ird import Dataset, open_dataset
+
 # The same examples every time, so that a change is judged by itself; fuzz with --hypothesis-profile=default.
 hypothesis.settings.register_profile("stable", derandomize=True, database=None)
 hypothesis.settings.load_profile("stable")
@@ -145,3 +147,19 @@ def _await_port(port: int) -> None:
             return
         time.sleep(0.1)
     raise TimeoutError(f"nothing listens on port {port}")
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dataset]:
+    """A small dataset built over HTTP, to be looked at."""
+    from tests.flow.web_world import web_world
+
+    with web_world(tmp_path_factory.mktemp("world")) as world:
+        yield world.build(world.root / "out")
+
+
+@pytest.fixture
+def dataset(built: Dataset, tmp_path: Path) -> Dataset:
+    """A copy of it, to be changed."""
+    shutil.copytree(built.url, tmp_path / "out")
+    return open_dataset(str(tmp_path / "out"))

@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from million_ird.cli import main
-from million_ird.dataset import Dataset, open_dataset
+from million_ird.dataset import Dataset
 from million_ird.status import read_status, render
-from tests.flow.web_world import web_world
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dataset]:
-    with web_world(tmp_path_factory.mktemp("world")) as world:
-        yield world.build(world.root / "out")
-
-
-@pytest.fixture
-def dataset(built: Dataset, tmp_path: Path) -> Dataset:
-    shutil.copytree(built.url, tmp_path / "out")
-    return open_dataset(str(tmp_path / "out"))
 
 
 def test_a_finished_dataset(built: Dataset, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,37 +3,23 @@
 from __future__ import annotations
 
 import json
-import shutil
 import tarfile
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from million_ird.dataset import Dataset, open_dataset
+from million_ird.dataset import Dataset
 from million_ird.errors import DatasetError
 from million_ird.layout import shard_stem
 from million_ird.patches import PatchSettings
 from pipelines.cut import CutJob, cut_unit
 from pipelines.recipe import recipe_from_dict
 from pipelines.shard_plan import ShardUnit, read_shard_plan, read_shard_unit
-from tests.flow.web_world import problems, web_world
+from tests.flow.web_world import problems
 from tests.flow.world import digest
 
 PLAN = "plan/g000/patches.parquet"
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dataset]:
-    with web_world(tmp_path_factory.mktemp("world")) as world:
-        yield world.build(world.root / "out")
-
-
-@pytest.fixture
-def dataset(built: Dataset, tmp_path: Path) -> Dataset:
-    shutil.copytree(built.url, tmp_path / "out")
-    return open_dataset(str(tmp_path / "out"))
 
 
 def _job(dataset: Dataset) -> tuple[CutJob, list[ShardUnit]]:

@@ -3,29 +3,14 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from million_ird.cli import main
-from million_ird.dataset import Dataset, open_dataset
+from million_ird.dataset import Dataset
 from million_ird.errors import DatasetError
 from pipelines.report import report
-from tests.flow.web_world import rows, web_world
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dataset]:
-    with web_world(tmp_path_factory.mktemp("world")) as world:
-        yield world.build(world.root / "out")
-
-
-@pytest.fixture
-def dataset(built: Dataset, tmp_path: Path) -> Dataset:
-    shutil.copytree(built.url, tmp_path / "out")
-    return open_dataset(str(tmp_path / "out"))
+from tests.flow.web_world import rows
 
 
 def _stats(dataset: Dataset) -> dict[str, object]:
@@ -74,5 +59,6 @@ def test_a_report_needs_no_log(dataset: Dataset) -> None:
 def test_rows_that_do_not_balance_are_no_report(dataset: Dataset) -> None:
     name = next(name for name in dataset.store.list("images") if name.endswith(".json"))
     dataset.store.remove(name)
-    with pytest.raises(DatasetError, match=r"do not balance|does not hold once"):
+    # Which of the checks speaks first depends on what the missing unit held, and so on the server's port.
+    with pytest.raises(DatasetError, match=r"do not balance|does not hold once|has patches of \d+ images, but only"):
         report(dataset)
