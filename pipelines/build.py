@@ -37,6 +37,7 @@ from million_ird.layout import (
     sources_marker,
 )
 from million_ird.markers import Marker, read_marker
+from million_ird.progress import Progress
 from million_ird.records import FORMAT_VERSION
 from million_ird.store import Store
 from million_ird.tombstones import read_tombstones
@@ -51,7 +52,6 @@ from pipelines.http.hosts import HostLedger
 from pipelines.http.shared_hosts import Hosts, LocalHosts, start_hosts_actor
 from pipelines.lease import Lease
 from pipelines.plan import read_shared_hosts
-from pipelines.progress import Progress
 from pipelines.recipe import Recipe, recipe_from_dict
 from pipelines.report import report
 from pipelines.scoring import Score, make_score

@@ -35,12 +35,12 @@ from million_ird.fingerprint import Transform
 from million_ird.layout import DUPLICATES, duplicates_marker, patches_marker, plan_folder
 from million_ird.markers import publish
 from million_ird.pixels import DecodeSettings, decode, encode_thumbnail, read_header
+from million_ird.progress import Progress
 from million_ird.records import DUPLICATE_SCHEMA, Rejection, image_schema
 from million_ird.shards import Member, read_member
 from million_ird.store import Store
 from million_ird.tables import read_parquet
 from pipelines.known_duplicates import as_pairs, known_duplicates, thumbnails_in
-from pipelines.progress import Progress
 
 if TYPE_CHECKING:
     from pipelines.build import Run

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from million_ird.dataset import Dataset
+from million_ird.progress import Progress
 from million_ird.store import Store
 from million_ird.verify import Checked, Problem, check_unit, check_whole, unit_markers
 from pipelines.executors.base import Executor
-from pipelines.progress import Progress
 
 
 def verify(dataset: Dataset, executor: Executor, say: Callable[[str], None]) -> tuple[int, int, list[Problem]]:

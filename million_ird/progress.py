@@ -13,16 +13,23 @@ _LOG_EVERY_S = 10.0
 
 
 class Progress:
-    """Counts finished units of one step and says so on `stream` (standard error unless given)."""
+    """Counts finished units of one step and says so on `stream` (standard error unless given).
 
-    def __init__(self, step: str, total: int, done: int = 0, stream: TextIO | None = None) -> None:
-        self._stream = stream or sys.stderr
+    Args:
+        step: what is being done, in one word.
+        total: how many units there are.
+        done: how many of them were done before.
+        unit: what a unit is called, in the plural.
+    """
+
+    def __init__(self, step: str, total: int, done: int = 0, stream: TextIO | None = None, unit: str = "units") -> None:
+        self._stream, self._unit = stream or sys.stderr, unit
         self._live = self._stream.isatty()
         self._step, self._total, self._done, self._before = step, total, done, done
         self._counts: Counter[str] = Counter()
         self._started = self._said = time.monotonic()
         if done:
-            self._print(f"{step}: {done:,} of {total:,} units were done already", end="\n")
+            self._print(f"{step}: {done:,} of {total:,} {unit} were done already", end="\n")
 
     def advance(self, counts: Mapping[str, int]) -> None:
         self._done += 1
@@ -38,7 +45,7 @@ class Progress:
     def _line(self) -> str:
         seconds = max(time.monotonic() - self._started, 1e-3)
         finished = self._done - self._before
-        parts = [f"{self._step}: {self._done:,}/{self._total:,} units"]
+        parts = [f"{self._step}: {self._done:,}/{self._total:,} {self._unit}"]
         parts += [f"{count:,} {name} ({count / seconds:,.0f}/s)" for name, count in self._counts.items()]
         if finished > 0 and self._done < self._total:
             parts.append(f"about {_duration(seconds / finished * (self._total - self._done))} left")

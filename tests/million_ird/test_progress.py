@@ -6,8 +6,8 @@ import io
 
 import pytest
 
-from pipelines import progress
-from pipelines.progress import Progress
+from million_ird import progress
+from million_ird.progress import Progress
 
 
 class Terminal(io.StringIO):
@@ -73,3 +73,14 @@ def test_long_waits_are_said_in_hours(clock: Clock) -> None:
     clock.now += 3600
     steps.advance({})
     assert log.getvalue().strip().endswith("about 999.0 h left")
+
+
+def test_units_have_the_name_that_they_are_given(clock: Clock) -> None:
+    log = io.StringIO()
+    steps = Progress("restore", 3, done=1, stream=log, unit="pictures")
+    steps.advance({})
+    steps.close()
+    assert log.getvalue().splitlines() == [
+        "restore: 1 of 3 pictures were done already",
+        "restore: 2/3 pictures, about 0 s left",
+    ]
