@@ -1,0 +1,61 @@
+"""This process among those that train together: which one it is, and how they agree.
+
+Everything that must be the same on every rank (a verdict, a stop, a validation) goes through `gather`: each rank
+gets the same lists, so the same arithmetic gives the same answer everywhere, whatever the number of ranks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """One rank of a run; the default is a run in a single process."""
+
+    rank: int = 0
+    """This process, 0 to count - 1."""
+    count: int = 1
+    """Processes that train together; more than one need an initialised process group."""
+    device: torch.device = torch.device("cpu")  # noqa: RUF009 (immutable)
+    """Where this rank computes."""
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this rank writes the logs and checkpoints."""
+        return self.rank == 0
+
+    def gather(self, numbers: Sequence[float]) -> list[list[float]]:
+        """The numbers of every rank, in the order of ranks; every rank must give equally many."""
+        if self.count == 1:
+            return [list(numbers)]
+        mine = torch.tensor(numbers, dtype=torch.float64, device=self.device)
+        everyone = torch.empty(self.count * len(numbers), dtype=torch.float64, device=self.device)
+        dist.all_gather_into_tensor(everyone, mine)
+        rows: list[list[float]] = everyone.reshape(self.count, len(numbers)).tolist()
+        return rows
+
+    def wait(self) -> None:
+        """Returns when every rank has come here."""
+        self.gather([0.0])
+
+    def share_gradients(self, model: nn.Module, some_unused: bool) -> nn.Module:
+        """The model whose backward pass averages gradients over the ranks; the model itself where there is one rank.
+
+        Args:
+            model: on this rank's device, with equal weights on every rank.
+            some_unused: a step may leave parameters without gradient. Only the unshared control does, whose shallower
+                variants skip blocks; looking for them costs a walk over the graph each step.
+        """
+        if self.count == 1:
+            return model
+        devices = [self.device] if self.device.type == "cuda" else None
+        return DistributedDataParallel(
+            model, device_ids=devices, gradient_as_bucket_view=True, find_unused_parameters=some_unused
+        )
