@@ -60,21 +60,21 @@ _FLAG_LIMIT_SCANS = 32768  # a progressive file with more than 500 scans is an a
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of glibc's malloc.h
 
 
-class _Region(ctypes.Structure):
+class Region(ctypes.Structure):
     """`tjregion`."""
 
     _fields_ = (("x", ctypes.c_int), ("y", ctypes.c_int), ("w", ctypes.c_int), ("h", ctypes.c_int))
 
 
 # int filter(short *coefficients, tjregion array, tjregion plane, int component, int transform, tjtransform *)
-_Filter = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, _Region, _Region, ctypes.c_int, ctypes.c_int, ctypes.c_void_p)
+_Filter = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, Region, Region, ctypes.c_int, ctypes.c_int, ctypes.c_void_p)
 
 
 class _Transform(ctypes.Structure):
     """`tjtransform`."""
 
     _fields_ = (
-        ("r", _Region),
+        ("r", Region),
         ("op", ctypes.c_int),
         ("options", ctypes.c_int),
         ("data", ctypes.c_void_p),
@@ -179,7 +179,7 @@ class TurboCutter:
         count = len(boxes) + 1
         transforms = (_Transform * count)()
         for transform, box in zip(transforms, boxes, strict=False):
-            transform.r = _Region(box.x, box.y, box.width, box.height)
+            transform.r = Region(box.x, box.y, box.width, box.height)
             transform.options = _OPTION_CROP | _OPTION_COPY_NONE | (_OPTION_OPTIMISE if optimise else 0)
         callback = _Filter(luma.row)
         transforms[-1].options = _OPTION_NO_OUTPUT | _OPTION_COPY_NONE | luma.options
@@ -222,7 +222,7 @@ class _LumaFilter:
             self._weights = coarse_weights(header.quantisation[0])
             self._measure = self._add_luma
 
-    def row(self, address: int, array: _Region, _plane: _Region, component: int, _index: int, _transform: int) -> int:
+    def row(self, address: int, array: Region, _plane: Region, component: int, _index: int, _transform: int) -> int:
         """The filter itself: one row of blocks of one component; nothing is changed. -1 stops the transform."""
         row = array.y // 8
         if row >= self._rows:
