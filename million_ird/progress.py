@@ -27,12 +27,15 @@ class Progress:
         self._live = self._stream.isatty()
         self._step, self._total, self._done, self._before = step, total, done, done
         self._counts: Counter[str] = Counter()
+        self._note = ""
         self._started = self._said = time.monotonic()
         if done:
             self._print(f"{step}: {done:,} of {total:,} {unit} were done already", end="\n")
 
-    def advance(self, counts: Mapping[str, int]) -> None:
+    def advance(self, counts: Mapping[str, int], note: str = "") -> None:
+        """One more unit is done; `note` is said as it stands until the next one."""
         self._done += 1
+        self._note = note
         self._counts.update(counts)
         now = time.monotonic()
         if now - self._said >= (_TERMINAL_EVERY_S if self._live else _LOG_EVERY_S):
@@ -47,6 +50,7 @@ class Progress:
         finished = self._done - self._before
         parts = [f"{self._step}: {self._done:,}/{self._total:,} {self._unit}"]
         parts += [f"{count:,} {name} ({count / seconds:,.0f}/s)" for name, count in self._counts.items()]
+        parts += [self._note] if self._note else []
         if finished > 0 and self._done < self._total:
             parts.append(f"about {_duration(seconds / finished * (self._total - self._done))} left")
         return ", ".join(parts)
