@@ -1,0 +1,172 @@
+"""Test sets in folders, recognised by how the published ones are laid out (docs/evaluation.md has the table).
+
+A folder with degraded and clean pictures in two folders side by side is a set of pairs; a folder of pictures is a set
+of clean ones, to which noise is added; a folder of such folders is all of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from million_ird.errors import UsageError
+from pretrain.images import entries, image_files
+from pretrain.pairs import LeftOut, Rule, pair_by_name
+
+DEGRADED = {
+    "rainy": "derain",
+    "rain": "derain",
+    "rain/x2": "derain",
+    "hazy": "dehaze",
+    "haze": "dehaze",
+    "synthetic": "dehaze",
+    "blurry": "deblur",
+    "blur": "deblur",
+    "input": "",
+    "lq": "",
+    "degraded": "",
+}
+"""Folder of degraded pictures, in lower case → what it says of the degradation ("": nothing)."""
+
+CLEAN_OF_PAIRS = ("target", "gt", "norain", "clear", "clean", "groundtruth", "original", "sharp", "hq")
+"""Folders of clean pictures beside degraded ones, in lower case; the first that is there counts."""
+
+CLEAN = ("hr", "original_png", "gt", "original", "clean", "gtmod12", "image_srf_2", "image_srf_4")
+"""Folders that a set of clean pictures may lie in, in lower case; the first that is there counts."""
+
+SIZES = {"bsd68": 68, "cbsd68": 68, "urban100": 100, "kodak24": 24, "kodak": 24, "set5": 5, "rain100l": 100}
+"""Images of the published sets, by the name of the folder in lower case without signs."""
+
+_WORDS = (("rain", "derain"), ("haz", "dehaze"), ("sots", "dehaze"), ("reside", "dehaze"), ("blur", "deblur"))
+_TELLS_NOTHING = {"outdoor", "indoor", "test", "val", "train", "images", "data"}
+_DEPTH = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One picture of a set. `degraded` is None where noise is to be added to the clean one."""
+
+    name: str
+    degraded: Path | None
+    clean: Path
+
+
+@dataclass(frozen=True, slots=True)
+class PictureSet:
+    """One test set as it was found. `degradation`: denoise, derain, dehaze, deblur or restore (unknown)."""
+
+    name: str
+    degradation: str
+    layout: str
+    items: tuple[Item, ...]
+    left_out: tuple[LeftOut, ...]
+
+    @property
+    def published_size(self) -> int | None:
+        """How many images the published set of this name has, if that is known."""
+        if self.degradation == "dehaze" and "sots" in self.name.lower() and "indoor" not in self.name.lower():
+            return 500
+        return SIZES.get(re.sub(r"[^a-z0-9]", "", self.name.lower()))
+
+
+def find_sets(folder: Path) -> list[PictureSet]:
+    """The test sets in a folder.
+
+    Raises:
+        UsageError: no such folder, or nothing in it is known as a test set.
+    """
+    found = _find(folder.resolve(), _DEPTH)
+    if not found:
+        raise UsageError(
+            f"{folder} holds no test set of a known layout; name two folders with --input and --target instead"
+        )
+    return found
+
+
+def set_of_pairs(degraded: Path, clean: Path, rule: Rule | None = None) -> PictureSet:
+    """The set of two folders of any names.
+
+    Raises:
+        UsageError: a folder is missing or without pictures, or not one name fits another.
+    """
+    degraded, clean = degraded.resolve(), clean.resolve()
+    lists = image_files(degraded), image_files(clean)
+    for folder, files in zip((degraded, clean), lists, strict=True):
+        if not files:
+            raise UsageError(f"{folder} holds no pictures")
+    found = _pairs(degraded, lists[0], lists[1], f"{degraded.name} + {clean.name}", rule)
+    if not found.items:
+        raise UsageError(f"no picture in {degraded} has the name of one in {clean}")
+    return found
+
+
+def _find(folder: Path, depth: int) -> list[PictureSet]:
+    folders = {path.name.lower(): path for path in entries(folder) if path.is_dir()}
+    if "rain" in folders and (folders["rain"] / "X2").is_dir():
+        folders["rain/x2"] = folders["rain"] / "X2"
+    files = image_files(folder)
+    found = _paired_layout(folder, folders, files) or _clean_layout(folder, folders, files)
+    if found is not None:
+        return [found]
+    return [inner for path in folders.values() for inner in _find(path, depth - 1)] if depth else []
+
+
+def _paired_layout(folder: Path, folders: dict[str, Path], files: Sequence[Path]) -> PictureSet | None:
+    for name in DEGRADED:
+        degraded = image_files(folders[name]) if name in folders else []
+        if not degraded:
+            continue
+        for clean_name in CLEAN_OF_PAIRS:
+            if clean_name in folders and (clean := image_files(folders[clean_name])):
+                return _pairs(folders[name], degraded, clean, f"{folders[name].name} + {folders[clean_name].name}")
+        clean = [file for file in files if file.stem.lower().startswith("norain")]
+        if clean:
+            return _pairs(folders[name], degraded, clean, f"{folders[name].name} + norain-* beside it")
+    return None
+
+
+def _clean_layout(folder: Path, folders: dict[str, Path], files: Sequence[Path]) -> PictureSet | None:
+    if files:
+        return _clean_set(folder, files, "pictures")
+    for name in CLEAN:
+        if name in folders and (inner := image_files(folders[name])):
+            return _clean_set(folder, inner, folders[name].name)
+    return None
+
+
+def _clean_set(folder: Path, files: Sequence[Path], layout: str) -> PictureSet:
+    """A set of clean pictures; where `…_HR` and `…_LR` lie together (Urban100, image_SRF_*), the former."""
+    high = [file for file in files if file.stem.endswith("_HR")]
+    others = [file for file in files if high and not file.stem.endswith(("_HR", "_LR"))]
+    items = tuple(Item(file.name, None, file) for file in high or files)
+    left_out = tuple(LeftOut(file, "neither an _HR nor an _LR picture, as the others are") for file in others)
+    return PictureSet(_name(folder), "denoise", layout, items, left_out)
+
+
+def _pairs(
+    folder: Path, degraded: Sequence[Path], clean: Sequence[Path], layout: str, rule: Rule | None = None
+) -> PictureSet:
+    pairing = pair_by_name(degraded, clean, rule or "auto")
+    items = tuple(Item(pair.degraded.name, pair.degraded, pair.clean) for pair in pairing.pairs)
+    home = folder.parent.parent if folder.name == "X2" else folder.parent
+    return PictureSet(_name(home), _degradation(folder, pairing.rule), layout, items, pairing.left_out)
+
+
+def _degradation(folder: Path, rule: Rule) -> str:
+    said = DEGRADED.get(folder.name.lower(), "")
+    if said or rule != "same":
+        return said or {"rain": "derain", "haze": "dehaze"}[rule]
+    for part in (folder.name, folder.parent.name, folder.parent.parent.name):
+        for word, degradation in _WORDS:
+            if word in part.lower():
+                return degradation
+    return "restore"
+
+
+def _name(folder: Path) -> str:
+    """What a set is called: its folder, with the one above where the folder's own name says little."""
+    if folder.name.lower() in CLEAN:
+        return _name(folder.parent)
+    return f"{folder.parent.name}/{folder.name}" if folder.name.lower() in _TELLS_NOTHING else folder.name

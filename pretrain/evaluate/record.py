@@ -1,0 +1,134 @@
+"""The file of an evaluation: everything that is needed to repeat it, and every single number."""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from million_ird import __version__
+from million_ird.errors import UsageError
+from million_ird.store import Store
+from pretrain.evaluate.folders import PictureSet
+from pretrain.evaluate.measure import SetScore
+from pretrain.evaluate.protocols import Protocol
+from pretrain.evaluate.table import rows
+
+VERSION = 1
+
+
+def describe(
+    scores: Sequence[SetScore],
+    restorers: Sequence[str],
+    protocol: Protocol,
+    sigmas: Sequence[float],
+    checkpoint: Mapping[str, Any],
+    inference: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Plain values of a whole evaluation, fit for JSON; infinite numbers are the text "inf".
+
+    Args:
+        checkpoint: what is known of the weights (path, checksum, variants, metadata).
+        inference: how pictures went through the network (mode, device, …).
+    """
+    record = {
+        "million_ird_evaluation": VERSION,
+        "protocol": {"name": protocol.name, "text": protocol.text, "sigmas": [float(sigma) for sigma in sigmas]},
+        "checkpoint": dict(checkpoint),
+        "inference": dict(inference),
+        "versions": _versions(),
+        "table": rows(scores, restorers, protocol),
+        "sets": [_set(score) for score in scores],
+    }
+    return {name: _finite(value) for name, value in record.items()}
+
+
+def write(record: Mapping[str, Any], path: Path) -> None:
+    """Writes the record as JSON.
+
+    Raises:
+        StoreError: the file cannot be written.
+    """
+    store = Store(str(path.parent))
+    text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    store.write(path.name, text.encode())
+    store.sweep()
+
+
+def read_order(path: Path) -> dict[str, list[str]]:
+    """Set name → names of its pictures in the order in which an earlier evaluation took them.
+
+    Raises:
+        UsageError: no such file, or not one of ours.
+    """
+    try:
+        sets = json.loads(path.read_text(encoding="utf-8"))["sets"]
+        return {each["name"]: [image["name"] for image in each["images"]] for each in sets}
+    except OSError as error:
+        raise UsageError(f"--order: {path} cannot be read: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError):
+        raise UsageError(f"--order: {path} is no record of an evaluation") from None
+
+
+def in_order(found: PictureSet, names: Sequence[str]) -> PictureSet:
+    """The set with its pictures in the order of `names`.
+
+    Raises:
+        UsageError: the set does not hold exactly the pictures that `names` says.
+    """
+    places = {name: place for place, name in enumerate(names)}
+    missing = sorted(places.keys() - {item.name for item in found.items})
+    strange = sorted({item.name for item in found.items} - places.keys())
+    if missing or strange:
+        what = f"lacks {missing[0]}" if missing else f"also holds {strange[0]}"
+        raise UsageError(f"--order: {found.name} {what}, so the order cannot be repeated")
+    items = tuple(sorted(found.items, key=lambda item: places[item.name]))
+    return PictureSet(found.name, found.degradation, found.layout, items, found.left_out)
+
+
+def _set(score: SetScore) -> dict[str, Any]:
+    return {
+        "name": score.set.name,
+        "degradation": score.set.degradation,
+        "sigma": score.sigma,
+        "layout": score.set.layout,
+        "images": [
+            {
+                "name": image.name,
+                "blake3": list(image.checksums),
+                "width": image.width,
+                "height": image.height,
+                "scores": image.values,
+            }
+            for image in score.images
+        ],
+        "left_out": [{"name": file.path.name, "reason": file.reason} for file in score.left_out],
+    }
+
+
+def _versions() -> dict[str, str]:
+    import cv2
+
+    return {
+        "million_ird": __version__,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "opencv": cv2.__version__,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+    }
+
+
+def _finite(value: Any) -> Any:
+    """`value` with infinities as text; JSON has none."""
+    if isinstance(value, Mapping):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_finite(inner) for inner in value]
+    return str(value) if isinstance(value, float) and math.isinf(value) else value

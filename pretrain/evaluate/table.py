@@ -1,0 +1,120 @@
+"""What was measured, as an aligned table for a person and as plain values for a file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pretrain.evaluate.measure import INPUT, SetScore
+from pretrain.evaluate.protocols import Protocol
+from pretrain.pairs import LeftOut
+
+_DIGITS = {"psnr": 2, "ssim": 4, "psnr_y": 2, "ssim_y": 4}
+_TITLES = {"psnr": "PSNR", "ssim": "SSIM", "psnr_y": "PSNR-Y", "ssim_y": "SSIM-Y"}
+_SHOWN = 5
+
+
+def rows(scores: Sequence[SetScore], restorers: Sequence[str], protocol: Protocol) -> list[dict[str, Any]]:
+    """One row for each set, degradation and restorer, the input first, then the averages."""
+    found = [
+        {
+            "set": score.set.name,
+            "degradation": score.degradation,
+            "variant": restorer,
+            "images": len(score.images),
+            **{metric: score.mean(restorer, metric) for metric in protocol.metrics},
+        }
+        for score in scores
+        for restorer in (INPUT, *restorers)
+    ]
+    return found + [row for restorer in (INPUT, *restorers) for row in averages(scores, restorer, protocol)]
+
+
+def averages(scores: Sequence[SetScore], restorer: str, protocol: Protocol) -> list[dict[str, Any]]:
+    """The two averages of one restorer; none where there is only one row to average.
+
+    `average of rows` is the published tables' (three rows of denoising, one of deraining and one of dehazing there, so
+    denoising weighs three fifths); `average of tasks` first averages within each degradation.
+    """
+    if len(scores) < 2:
+        return []
+    tasks = {
+        score.set.degradation: [s for s in scores if s.set.degradation == score.set.degradation] for score in scores
+    }
+    images = sum(len(score.images) for score in scores)
+
+    def of_rows(chosen: Sequence[SetScore], metric: str) -> float:
+        return _mean(score.mean(restorer, metric) for score in chosen)
+
+    by_row = {metric: of_rows(scores, metric) for metric in protocol.metrics}
+    by_task = {metric: _mean(of_rows(chosen, metric) for chosen in tasks.values()) for metric in protocol.metrics}
+    result = [_average("average of rows", f"{len(scores)} rows", restorer, images, by_row)]
+    if len(tasks) > 1:
+        result.append(_average("average of tasks", f"{len(tasks)} tasks", restorer, images, by_task))
+    return result
+
+
+def render(scores: Sequence[SetScore], restorers: Sequence[str], protocol: Protocol) -> str:
+    """The table with notes: what the averages are, which sets are incomplete, what was left out."""
+    metrics = protocol.metrics
+    head = ["set", "degradation", "variant", "images", *(_TITLES[metric] for metric in metrics)]
+    lines = [head]
+    for row in rows(scores, restorers, protocol):
+        cells = [str(row[name]) for name in ("set", "degradation", "variant", "images")]
+        lines.append(cells + [f"{row[metric]:.{_DIGITS[metric]}f}" for metric in metrics])
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    table = [_aligned(line, widths) for line in lines]
+    table.insert(1, "  ".join("-" * width for width in widths))
+    return "\n".join([*table, "", *_notes(scores, protocol)])
+
+
+def left_out_lines(left_out: Sequence[LeftOut]) -> list[str]:
+    """The files that were not used, a few of each reason by name."""
+    reasons: dict[str, list[str]] = {}
+    for file in left_out:
+        reasons.setdefault(file.reason, []).append(file.path.name)
+    return [
+        f"left out {len(names)} ({reason}): {', '.join(names[:_SHOWN])}{', …' if len(names) > _SHOWN else ''}"
+        for reason, names in reasons.items()
+    ]
+
+
+def _notes(scores: Sequence[SetScore], protocol: Protocol) -> list[str]:
+    notes = [f"protocol {protocol.name}: {protocol.text}."]
+    notes.append(f"`{INPUT}` is the degraded picture itself: what a network that changes nothing would reach.")
+    if len(scores) > 1:
+        notes.append(
+            "average of rows: every row of the variant counts once (the published tables' average, in which the three "
+            "noise levels weigh three fifths); average of tasks: every kind of degradation counts once."
+        )
+    seen = set()
+    for score in scores:
+        if score.set.name in seen:
+            continue
+        seen.add(score.set.name)
+        expected = score.set.published_size
+        if expected is not None and expected != len(score.images):
+            notes.append(
+                f"{score.set.name}: {len(score.images)} pictures, the published set has {expected}; "
+                "not comparable with published numbers."
+            )
+        notes.extend(f"{score.set.name}: {line}" for line in left_out_lines(score.left_out))
+    return notes
+
+
+def _average(name: str, what: str, restorer: str, images: int, values: dict[str, float]) -> dict[str, Any]:
+    return {"set": name, "degradation": what, "variant": restorer, "images": images, **values}
+
+
+def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
+    texts = [
+        cell.ljust(width) if column < 3 else cell.rjust(width)
+        for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    ]
+    return "  ".join(texts).rstrip()
+
+
+def _mean(values: Iterable[float]) -> float:
+    listed = list(values)
+    return math.fsum(listed) / len(listed)

@@ -1,0 +1,77 @@
+"""The JSON file of an evaluation, and repeating one from it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from million_ird.errors import StoreError, UsageError
+from pretrain.evaluate.folders import PictureSet, find_sets, set_of_pairs
+from pretrain.evaluate.measure import INPUT, measure
+from pretrain.evaluate.protocols import FIXED, PROMPTIR
+from pretrain.evaluate.record import describe, in_order, read_order, write
+from tests.pretrain.picture_files import write_pictures
+
+
+def _recorded(sets: list[PictureSet], path: Path) -> dict[str, float]:
+    scores = measure(sets, {}, PROMPTIR, [25])
+    write(describe(scores, [], PROMPTIR, [25], {"blake3": "00"}, {"mode": "whole"}), path)
+    return {image.name: image.values[INPUT]["psnr"] for image in scores[0].images}
+
+
+def test_the_record_says_how_it_came_about(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "set", "a.png", "b.png")
+    _recorded(find_sets(tmp_path / "set"), tmp_path / "out" / "table.json")
+    record = json.loads((tmp_path / "out" / "table.json").read_text())
+    assert record["protocol"]["name"] == "promptir"
+    assert record["protocol"]["sigmas"] == [25.0]
+    assert record["versions"].keys() >= {"million_ird", "torch", "numpy", "python"}
+    assert (record["checkpoint"], record["inference"]) == ({"blake3": "00"}, {"mode": "whole"})
+    (found,) = record["sets"]
+    assert [image["name"] for image in found["images"]] == ["a.png", "b.png"]
+    assert all(len(image["blake3"][0]) == 32 for image in found["images"])
+    assert record["table"][0]["psnr"] == pytest.approx(np.mean([i["scores"]["input"]["psnr"] for i in found["images"]]))
+
+
+def test_an_order_that_was_recorded_is_repeated(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "set", "a.png", "b.png", "c.png", height=80)
+    (found,) = find_sets(tmp_path / "set")
+    backwards = PictureSet(found.name, found.degradation, found.layout, found.items[::-1], ())
+    first = _recorded([backwards], tmp_path / "first.json")
+    again = in_order(found, read_order(tmp_path / "first.json")["set"])
+    assert _recorded([again], tmp_path / "again.json") == first
+    assert _recorded([found], tmp_path / "sorted.json") != first
+
+
+def test_an_order_of_other_pictures_is_refused(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "set", "a.png", "b.png")
+    (found,) = find_sets(tmp_path / "set")
+    with pytest.raises(UsageError, match=r"set lacks z\.png"):
+        in_order(found, ["a.png", "b.png", "z.png"])
+    with pytest.raises(UsageError, match=r"set also holds b\.png"):
+        in_order(found, ["a.png"])
+
+
+def test_a_file_that_records_nothing_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "list.json").write_text("[1, 2]")
+    (tmp_path / "text.json").write_text("hello")
+    for name in ("list.json", "text.json"):
+        with pytest.raises(UsageError, match="is no record of an evaluation"):
+            read_order(tmp_path / name)
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_order(tmp_path / "absent.json")
+
+
+def test_infinities_are_written_as_text_and_a_bad_place_is_one_line(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "a", "1.png")
+    write_pictures(tmp_path / "b", "1.png")
+    scores = measure([set_of_pairs(tmp_path / "a", tmp_path / "b")], {}, FIXED, [])
+    record = describe(scores, [], FIXED, [], {}, {})
+    write(record, tmp_path / "table.json")
+    assert json.loads((tmp_path / "table.json").read_text())["table"][0]["psnr"] == "inf"
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="cannot write"):
+        write(record, tmp_path / "file" / "table.json")
