@@ -149,24 +149,25 @@ def jpeg_round_trip(crop: Crop, quality: int, sampling: str) -> Crop:
 
 
 def _draw_kinds(degraded: Cells, rng: np.random.Generator, settings: CorruptSettings) -> npt.NDArray[np.uint8]:
-    borders = np.cumsum(settings.shares) / sum(settings.shares)
+    jpeg, gaussian, _ = (share / sum(settings.shares) for share in settings.shares)
     drawn = rng.random(degraded.shape if settings.kind_per == "cell" else None)
-    kinds = JPEG + np.searchsorted(borders[:-1], drawn, side="right")
+    kinds = JPEG + np.greater_equal(drawn, jpeg).astype(np.uint8) + np.greater_equal(drawn, jpeg + gaussian)
     return np.where(degraded, kinds, CLEAN).astype(np.uint8)
 
 
 def _add_noise(
     pixels: npt.NDArray[np.uint8], scale: float, quantiles: npt.NDArray[np.float32], rng: np.random.Generator
 ) -> npt.NDArray[np.uint8]:
-    """Independent noise for every value of every channel: `scale` × a number drawn from `quantiles`.
+    """Independent noise for every value of every channel: `scale` × one of `quantiles`, rounded; then clipped.
 
-    A look-up by raw 16-bit numbers takes a third of the time of numpy's own normal numbers.
+    A table looked up by raw 16-bit numbers takes a quarter of the time of numpy's own normal numbers.
     """
-    drawn = np.frombuffer(rng.bytes(2 * pixels.size), "<u2").reshape(pixels.shape)
-    noisy = (quantiles * np.float32(scale)).take(drawn)
+    raw = rng.integers(0, 2**64, -(-pixels.size // 4), np.uint64).astype("<u8", copy=False).view("<u2")
+    levels = np.rint(quantiles * np.float32(scale)).astype(np.int16)
+    noisy = levels.take(raw[: pixels.size].reshape(pixels.shape))
     noisy += pixels
-    np.rint(noisy, out=noisy)
-    return np.clip(noisy, 0, 255, out=noisy).astype(np.uint8)
+    np.clip(noisy, 0, 255, out=noisy)
+    return noisy.astype(np.uint8)
 
 
 @cache
