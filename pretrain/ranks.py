@@ -6,13 +6,29 @@ gets the same lists, so the same arithmetic gives the same answer everywhere, wh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
+
+from million_ird.errors import MillionIrdError
+
+Value = TypeVar("Value")
+
+
+class ToldError(MillionIrdError):
+    """An error of the first rank, which has said it already, as it reaches the other ranks."""
+
+    def __init__(self, text: str, exit_code: int) -> None:
+        super().__init__(text)
+        self.exit_code = exit_code
+
+    def __reduce__(self) -> tuple[type[ToldError], tuple[str, int]]:
+        return ToldError, (str(self), self.exit_code)
 
 
 @dataclass(frozen=True)
@@ -41,9 +57,26 @@ class Ranks:
         rows: list[list[float]] = everyone.reshape(self.count, len(numbers)).tolist()
         return rows
 
-    def wait(self) -> None:
-        """Returns when every rank has come here."""
-        self.gather([0.0])
+    def from_first(self, make: Callable[[], Value]) -> Value:
+        """What `make` returns on the first rank, which alone calls it; every rank calls this and waits.
+
+        Raises:
+            MillionIrdError: what `make` raised, on the first rank.
+            ToldError: the same on the others, whose message need not be read once more.
+        """
+        if self.count == 1:
+            return make()
+        parcel: list[Any] = [None, None]
+        if self.is_first:
+            try:
+                parcel[0] = make()
+            except MillionIrdError as error:
+                parcel[1] = error
+        dist.broadcast_object_list(parcel, src=0, device=self.device)
+        if isinstance(parcel[1], MillionIrdError):
+            raise parcel[1] if self.is_first else ToldError(str(parcel[1]), parcel[1].exit_code)
+        value: Value = parcel[0]
+        return value
 
     def share_gradients(self, model: nn.Module, some_unused: bool) -> nn.Module:
         """The model whose backward pass averages gradients over the ranks; the model itself where there is one rank.

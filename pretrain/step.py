@@ -25,6 +25,8 @@ from pretrain.models.variants import Variant
 Loss = Callable[[Tensor, Tensor], Tensor]
 """(output_BCHW, target_BCHW), both float32 → a scalar: the mean over the micro-batch."""
 
+Precision = Literal["fp32", "bf16"]
+
 Gather = Callable[[Sequence[float]], list[list[float]]]
 """One rank's numbers → the numbers of every rank in the order of ranks, the same lists everywhere."""
 
@@ -47,7 +49,7 @@ class StepSettings:
 
     accumulate: int = 1
     """Micro-batches that a rank's share of the batch is cut into, one after the other; the gradient is the same."""
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Precision = "fp32"
     """"bf16": forward and backward under autocast; weights, gradients, loss and update stay float32."""
     distil: bool = False
     """With several variants: the first is trained on the target, the others on its detached output."""
@@ -176,7 +178,7 @@ def _gradients_shared(model: nn.Module, last: bool) -> contextlib.AbstractContex
     return contextlib.nullcontext() if last or wait is None else wait()
 
 
-def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager[None]:
+def autocast(device: torch.device, precision: Precision) -> contextlib.AbstractContextManager[None]:
     """Forward passes inside compute in `precision`."""
     if precision == "fp32":
         return contextlib.nullcontext()

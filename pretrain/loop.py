@@ -1,0 +1,350 @@
+"""The training loop: batches in, weights changed, judged, logged and saved, until all steps are done or somebody asks
+to stop. Pre-training and fine-tuning give it other batches, tasks and recipes; the loop is the same.
+
+Everything that decides the next step is a function of the step's number or stands in the checkpoint, so a run that was
+killed and resumed goes on as if nothing had happened (on the CPU: to the last bit).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import nn
+
+from million_ird.errors import DatasetError, MillionIrdError
+from pretrain.checkpoint import Checkpoint, Checkpoints
+from pretrain.draw import draw_variants
+from pretrain.ema import Ema
+from pretrain.guard import Guard
+from pretrain.logs import RunLog, StepRecord
+from pretrain.models.variants import Variant
+from pretrain.optimizer import make_optimizer, set_learning_rate
+from pretrain.ranks import Ranks
+from pretrain.recipe import TrainingRecipe
+from pretrain.run_folder import open_run
+from pretrain.schedule import learning_rate
+from pretrain.signals import StopRequest
+from pretrain.step import Loss, Precision, Samples, StepResult, StepSettings, training_step
+from pretrain.validate import Scores, mean_score
+
+STREAM = "stream_fingerprint"
+"""Metadata key of a checkpoint: the fingerprint of the stream it was trained on."""
+
+
+class Batch(Samples, Protocol):
+    """This rank's share of the samples of one step."""
+
+    @property
+    def substituted(self) -> int:
+        """How many stand in for damaged ones."""
+
+
+class Source(Protocol):
+    """An endless sequence of batches that can be entered anywhere."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the sequence: equal for equal batches."""
+
+    def loader(self, batch_size: int, rank: int, ranks: int, start_step: int) -> Iterator[Batch]:
+        """The batches from step `start_step` (0-based) on: of each, `batch_size / ranks` samples."""
+
+
+class Judge(Protocol):
+    """Says how good a network is; `pretrain.validate.Validator` is one."""
+
+    def scores(self, model: nn.Module) -> Scores:
+        """Mean PSNR by variant and task, the same on every rank; every rank calls at the same steps."""
+
+    def pictures(self, model: nn.Module) -> Mapping[str, npt.NDArray[np.uint8]]:
+        """Pictures to look at, (H, W, 3), by name; called on the first rank only."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """Everything that one kind of training has of its own."""
+
+    recipe: TrainingRecipe
+    """Steps, optimiser, draw of variants and the like."""
+    model: nn.Module
+    """Called as `model(x_BCHW, variant=…)`, on the CPU, with its first weights, equal on every rank."""
+    source: Source
+    """Where batches come from."""
+    judge: Judge | None
+    """How the network is judged; None: never."""
+    validate_every: int
+    """Steps between two validations; 0: only after the last."""
+    metadata: Mapping[str, str]
+    """Written into each checkpoint beside the weights: architecture, variants, licences …"""
+    describe: Callable[[Any], Mapping[str, float]] = field(default=lambda batch: {})
+    """Numbers of a batch to log as means: fractions of masked cells and the like."""
+    loss: Loss = F.l1_loss
+    """What is minimised."""
+    some_unused: bool = False
+    """Whether a step may leave parameters without gradient (unshared blocks and a shallower variant)."""
+    prepare: Callable[[nn.Module, torch.device], None] = field(default=lambda model, device: None)
+    """Makes the model ready for training once it is on its device: compiles it, for example."""
+
+
+def run_training(training: Training, out: Path, resume: bool, ranks: Ranks, stop: StopRequest) -> int:
+    """Trains until all steps are done; returns 0, or 75 (130 after Ctrl-C) where it was asked to stop and has saved.
+
+    Args:
+        training: what to train.
+        out: the run folder, which only the first rank needs to see.
+        resume: go on from the newest checkpoint in `out`, or begin there if it has none.
+        ranks: this process and the others.
+        stop: asked after each step.
+
+    Raises:
+        UsageError: `out` holds a run and `resume` is false, or one of another recipe.
+        DatasetError: no checkpoint can be read, or they are of another model or data.
+        StoreError: the folder cannot be written.
+        MillionIrdError: too many steps in a row had to be skipped.
+    """
+    with open_run(out, training.recipe, ranks, resume):
+        return Loop(training, out, ranks).run(stop)
+
+
+class Loop:
+    """The state of a run, and what one step does to it."""
+
+    def __init__(self, training: Training, out: Path, ranks: Ranks) -> None:
+        recipe = training.recipe
+        self._training, self._recipe, self._ranks, self._out = training, recipe, ranks, out
+        self._variants = recipe.trained_variants()
+        self._model = training.model.to(ranks.device)
+        self._model.train()
+        self._optimizer = make_optimizer(self._model, recipe.optimizer)
+        self._ema = Ema(self._model, recipe.ema) if recipe.ema.enabled else None
+        self._guard = Guard(recipe.guard)
+        self._tally = Tally.fresh(self._variants)
+        self._checkpoints = Checkpoints(out, recipe.checkpoint, self._say)
+        self._how = step_settings(recipe, ranks.device, training.loss)
+        self._step = 0
+        self._best: float | None = None
+        log_window = self._restore(ranks.from_first(self._checkpoints.newest))
+        self._log = (
+            RunLog(out, recipe.log, recipe.steps, self._step, log_window, ranks.device) if ranks.is_first else None
+        )
+        training.prepare(self._model, ranks.device)
+        self._shared = ranks.share_gradients(self._model, training.some_unused)
+
+    def run(self, stop: StopRequest) -> int:
+        """Steps until the end or a request to stop; the exit code."""
+        recipe, saved = self._recipe, self._step
+        batches = self._training.source.loader(recipe.batch, self._ranks.rank, self._ranks.count, self._step)
+        try:
+            while self._step < recipe.steps:
+                self._train(batches)
+                better = self._is_due(self._training.validate_every) and self._validate()
+                stopping = stop.agreed(self._ranks)
+                if better or stopping or self._is_due(recipe.checkpoint.every):
+                    self._save(better)
+                    saved = self._step
+                if stopping:
+                    self._say(f"stopped after step {saved:,}, which is saved; go on with --resume")
+                    return stop.exit_code
+            return 0
+        finally:
+            with contextlib.ExitStack() as closing:  # each is closed even where another one fails
+                if self._log:
+                    closing.callback(self._log.close)
+                if close := getattr(batches, "close", None):
+                    closing.callback(close)
+
+    def _train(self, batches: Iterator[Batch]) -> None:
+        """One step, from fetching its batch to its line in the log."""
+        recipe, step = self._recipe, self._step
+        began = time.perf_counter()
+        batch = next(batches)
+        waited = time.perf_counter() - began
+        variants = draw_variants(recipe.seed, step, recipe.draw, self._variants)
+        rate = learning_rate(step, recipe.steps, recipe.optimizer.lr, recipe.schedule)
+        set_learning_rate(self._optimizer, rate)
+        result = training_step(
+            self._shared, batch, variants, self._optimizer, self._guard, self._how, self._ranks.gather
+        )
+        if self._ema and not result.verdict:
+            self._ema.update(step)
+        self._step += 1
+        seconds = time.perf_counter() - began
+        self._tally.add(variants, seconds - waited, bool(result.verdict))
+        self._note(batch, result, rate, seconds, waited)
+        if self._guard.exhausted:
+            raise MillionIrdError(
+                f"{self._guard.in_a_row} steps in a row had to be skipped, the last at step {self._step:,}: "
+                f"{result.verdict}. Try a lower optimizer.lr or precision=fp32, and --resume from the last checkpoint"
+            )
+
+    def _note(self, batch: Batch, result: StepResult, rate: float, seconds: float, waited: float) -> None:
+        """Takes the step down in the log: means over the ranks, sums of what is counted."""
+        described = self._training.describe(batch)
+        everyone = self._ranks.gather([batch.substituted, waited, *described.values()])
+        self._tally.substituted += round(sum(row[0] for row in everyone))
+        if not self._log:
+            return
+        means = [sum(column) / len(everyone) for column in zip(*everyone, strict=True)]
+        if result.verdict:
+            self._log.write("skipped", self._step, {"reason": result.verdict, "losses": result.losses})
+        self._log.step(
+            StepRecord(
+                step=self._step,
+                losses=result.losses,
+                learning_rate=rate,
+                samples=self._recipe.batch,
+                seconds=seconds,
+                data_wait_s=means[1],
+                updates=self._tally.updates,
+                variant_seconds=self._tally.seconds,
+                values={
+                    "psnr": result.psnr,
+                    "gradient_norm": result.gradient_norm,
+                    **dict(zip(described, means[2:], strict=True)),
+                },
+                counts={"substituted": self._tally.substituted, "skipped": self._guard.skipped},
+            )
+        )
+
+    def _say(self, text: str) -> None:
+        """One line for whoever watches, from the first rank."""
+        if self._ranks.is_first:
+            print(text, file=sys.stderr, flush=True)
+
+    def _is_due(self, every: int) -> bool:
+        """Whether what happens every so many steps, and after the last, happens now."""
+        return self._step == self._recipe.steps or (every > 0 and self._step % every == 0)
+
+    def _validate(self) -> bool:
+        """Judges the network; whether it is better than ever. With an average of the weights, that one is judged by."""
+        if self._training.judge is None:
+            return False
+        began = time.perf_counter()
+        scores = self._training.judge.scores(self._model)
+        values: dict[str, Any] = {"mean": mean_score(scores), **scores}
+        if self._ema:
+            with self._ema.applied():
+                averaged = self._training.judge.scores(self._model)
+            values["ema"] = {"mean": mean_score(averaged), **averaged}
+        decisive = mean_score(averaged if self._ema else scores)
+        better = math.isfinite(decisive) and (self._best is None or decisive > self._best)
+        self._best = decisive if better else self._best
+        if self._log:
+            for name, picture in self._training.judge.pictures(self._model).items():
+                self._log.picture(self._step, name, picture)
+            self._log.write("validation", self._step, {**values, "seconds": time.perf_counter() - began})
+        self._say(f"step {self._step:,}: validation {decisive:.2f} dB" + (", the best so far" if better else ""))
+        return better
+
+    def _save(self, better: bool) -> None:
+        """A checkpoint, written by the first rank while the others wait."""
+        self._ranks.from_first(lambda: self._write(better))
+
+    def _write(self, better: bool) -> None:
+        assert self._log is not None
+        self._checkpoints.save(
+            Checkpoint(
+                step=self._step,
+                position=self._step * self._recipe.batch,
+                model=self._model.state_dict(),
+                optimiser=self._optimizer.state_dict(),
+                metadata={**self._training.metadata, STREAM: self._training.source.fingerprint},
+                ema=self._ema.state() if self._ema else None,
+                rng={"torch": torch.get_rng_state()},
+                best=self._best,
+                counters={"guard": self._guard.state(), "tally": self._tally.state(), "log": self._log.state()},
+            ),
+            better,
+        )
+
+    def _restore(self, checkpoint: Checkpoint | None) -> Mapping[str, Any] | None:
+        """Takes a checkpoint's state over; returns the state of the log."""
+        if checkpoint is None:
+            return None
+        expected, found = self._training.source.fingerprint, checkpoint.metadata.get(STREAM, "")
+        if expected != found:
+            raise DatasetError(
+                f"the data is not what {self._out} was trained on: the fingerprint is {expected}, was {found}; "
+                "give the same --dataset, or another --out to begin anew"
+            )
+        load_weights(self._model, checkpoint.model, str(self._checkpoints.path(checkpoint.step)))
+        self._optimizer.load_state_dict(dict(checkpoint.optimiser))
+        if self._ema:
+            self._ema.load(checkpoint.ema or checkpoint.model)
+        self._guard.load(checkpoint.counters["guard"])
+        self._tally = Tally(**checkpoint.counters["tally"])
+        torch.set_rng_state(checkpoint.rng["torch"])
+        self._step, self._best = checkpoint.step, checkpoint.best
+        window: Mapping[str, Any] = checkpoint.counters["log"]
+        return window
+
+
+@dataclass
+class Tally:
+    """What goes on counting over the whole run, resumes included."""
+
+    updates: dict[str, int]
+    """Variant → steps that trained it and changed the weights."""
+    seconds: dict[str, float]
+    """Variant → seconds of its steps without the wait for data, skipped ones included. Where a step trains several,
+    its seconds are divided in proportion to their applications of blocks."""
+    substituted: int = 0
+    """Samples that stood in for damaged ones."""
+
+    @classmethod
+    def fresh(cls, variants: tuple[Variant, ...]) -> Tally:
+        names = [variant.name for variant in variants]
+        return cls(dict.fromkeys(names, 0), dict.fromkeys(names, 0.0))
+
+    def add(self, variants: tuple[Variant, ...], seconds: float, skipped: bool) -> None:
+        """Takes one step down."""
+        whole = sum(variant.applications for variant in variants)
+        for variant in variants:
+            self.updates[variant.name] += not skipped
+            self.seconds[variant.name] += seconds * variant.applications / whole
+
+    def state(self) -> dict[str, Any]:
+        """Plain values for the checkpoint."""
+        return {"updates": dict(self.updates), "seconds": dict(self.seconds), "substituted": self.substituted}
+
+
+def step_settings(recipe: TrainingRecipe, device: torch.device, loss: Loss = F.l1_loss) -> StepSettings:
+    """How the steps of a recipe are computed on a device."""
+    automatic: Precision = "bf16" if device.type == "cuda" else "fp32"
+    return StepSettings(
+        accumulate=recipe.accumulate,
+        precision=automatic if recipe.precision == "auto" else recipe.precision,
+        distil=recipe.draw.rule == "sandwich" and recipe.draw.distil,
+        clip_norm=recipe.optimizer.clip_norm,
+        loss=loss,
+    )
+
+
+def load_weights(model: nn.Module, weights: Mapping[str, torch.Tensor], place: str) -> None:
+    """Puts weights into a model.
+
+    Raises:
+        DatasetError: they are of another network; the text names `place` and the first thing that does not fit.
+    """
+    own = model.state_dict()
+    for name in sorted(own.keys() | weights.keys()):
+        if name not in weights or name not in own:
+            there = "misses" if name not in weights else "has besides"
+            raise DatasetError(f"{place} is of another network: it {there} {name}")
+        if own[name].shape != weights[name].shape:
+            raise DatasetError(
+                f"{place} is of another network: {name} is {list(weights[name].shape)} there, {list(own[name].shape)} "
+                "by the recipe (another model.width?)"
+            )
+    model.load_state_dict(dict(weights))

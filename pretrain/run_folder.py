@@ -1,0 +1,66 @@
+"""The folder of a run: begun once, resumed only with the same recipe, used by one run at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from million_ird.errors import UsageError
+from million_ird.store import Store, explained
+from pretrain.checkpoint import FOLDER as CHECKPOINTS
+from pretrain.logs import LINES
+from pretrain.ranks import Ranks
+from pretrain.recipe import TrainingRecipe, recipe_from_toml
+from pretrain.run_lock import run_lock
+
+RECIPE = "recipe.toml"
+"""The resolved recipe, beside the checkpoints."""
+
+
+@contextmanager
+def open_run(out: Path, recipe: TrainingRecipe, ranks: Ranks, resume: bool) -> Iterator[None]:
+    """Holds the run folder while the block runs, once it is sure that this recipe may write there.
+
+    Only the first rank looks and writes; what it objects to is raised on every rank.
+
+    Raises:
+        UsageError: there is a run and `resume` is false, or it had another recipe.
+        LeaseError: another process writes there.
+        StoreError: the folder cannot be written.
+    """
+    with ExitStack() as held:
+
+        def begin() -> None:
+            held.enter_context(run_lock(out))
+            _begin(out, recipe, resume)
+
+        ranks.from_first(begin)
+        yield
+
+
+def _begin(out: Path, recipe: TrainingRecipe, resume: bool) -> None:
+    with explained("read", str(out)):
+        begun = next((name for name in (RECIPE, CHECKPOINTS, LINES) if (out / name).exists()), None)
+        if begun and not resume:
+            raise UsageError(f"{out} holds a run already: go on with --resume, or give another --out")
+        if begun == RECIPE:
+            _compare(recipe, (out / RECIPE).read_text(encoding="utf-8"), out)
+        elif begun:
+            raise UsageError(f"{out} has {begun} but no {RECIPE}: it is no run that can be resumed; give another --out")
+    Store(str(out)).write(RECIPE, recipe.to_toml().encode("utf-8"))
+
+
+def _compare(recipe: TrainingRecipe, text: str, out: Path) -> None:
+    before = recipe_from_toml(type(recipe), text, str(out / RECIPE))
+    changed = recipe.differences(before.resolved)
+    if changed:
+        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+        raise UsageError(
+            f"{out} was begun with another recipe: {'; '.join(changed[:3])}{more}. "
+            "Give the settings it had, or another --out to begin anew"
+        )
+    if recipe.steps < before.steps:
+        raise UsageError(
+            f"{out} was begun with steps = {before.steps:,}; a resumed run may have more, but not {recipe.steps:,}"
+        )

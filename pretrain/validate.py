@@ -1,0 +1,129 @@
+"""How a network is judged while it is trained: PSNR of every variant on fixed tasks.
+
+A task is a list of fixed pairs (what the network sees, what it should say). Nothing here depends on the number of
+ranks: pairs are gathered into the same batches whoever computes them, and means are taken in the order of the pairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from million_ird.errors import UsageError
+from million_ird.metrics import psnr
+from pretrain.models.variants import Variant
+from pretrain.ranks import Ranks
+
+Picture = npt.NDArray[np.float32]
+"""(H, W, 3) RGB; clean ones lie in 0 to 1."""
+Scores = dict[str, dict[str, float]]
+"""Variant → task → mean PSNR in dB."""
+
+MOST_DB = 100.0
+"""What a perfectly restored picture counts, so that means stay finite."""
+
+
+@dataclass(frozen=True)
+class ValidationSettings:
+    """How a pre-training is judged on images that it never sees (ours: the paper validates nothing)."""
+
+    every: int = 10_000
+    """Steps between two validations (ours: about a quarter of an hour of the paper's recipe on one H100); one more is
+    made after the last step. 0: never, and then no checkpoint is the best one."""
+    crops: int = 256
+    """Held-out patches of which one crop each is corrupted and masked as in training; the same ones every time."""
+    patches: int = 32
+    """Held-out patches that are denoised whole; the same ones every time."""
+    sigma: float = 25.0
+    """Standard deviation of their Gaussian noise in levels of 255; neither rounded nor clipped."""
+    batch: int = 32
+    """Crops restored at a time; whole patches go one by one."""
+
+    def __post_init__(self) -> None:
+        for name, least in {"every": 0, "crops": 0, "patches": 0, "batch": 1}.items():
+            if getattr(self, name) < least:
+                raise UsageError(f"validation.{name}: got {getattr(self, name)}, expected at least {least}")
+        if self.every and not self.crops + self.patches:
+            raise UsageError("validation: crops and patches are both 0; say every = 0 for no validation")
+        if self.sigma < 0:
+            raise UsageError(f"validation.sigma: got {self.sigma}, expected at least 0")
+
+
+@dataclass(frozen=True)
+class Task:
+    """Pairs to judge by, made when they are needed."""
+
+    name: str
+    """What the log calls it."""
+    count: int
+    """How many pairs there are."""
+    pair: Callable[[int], tuple[Picture, Picture]]
+    """(input, clean) of a number from 0 to count - 1: always the same."""
+    batch: int = 1
+    """Pairs restored at a time; more than one must be of one size."""
+
+
+class Validator:
+    """Judges a network by `tasks`.
+
+    Args:
+        tasks: with different names.
+        variants: those that are judged.
+        ranks: among whom the work is divided.
+    """
+
+    def __init__(self, tasks: Sequence[Task], variants: Sequence[Variant], ranks: Ranks) -> None:
+        self._tasks, self._variants, self._ranks = tasks, variants, ranks
+
+    def scores(self, model: nn.Module) -> Scores:
+        """The mean PSNR of each variant on each task, output clamped to [0, 1]; the same on every rank.
+
+        A collective call: every rank makes it. Computed in float32, without autocast, in eval mode.
+        """
+        training = model.training
+        model.eval()
+        try:
+            with torch.no_grad():
+                return {
+                    v.name: {task.name: self._score(model, v, task) for task in self._tasks} for v in self._variants
+                }
+        finally:
+            model.train(training)
+
+    def _score(self, model: nn.Module, variant: Variant, task: Task) -> float:
+        starts = range(0, task.count, task.batch)
+        per_rank = -(-len(starts) // self._ranks.count) * task.batch
+        mine: list[float] = []
+        for start in starts[self._ranks.rank :: self._ranks.count]:
+            pairs = [task.pair(index) for index in range(start, min(start + task.batch, task.count))]
+            mine += restored_psnr(model, variant, pairs, self._ranks.device)
+        mine += [0.0] * (per_rank - len(mine))  # equally many numbers from everyone
+        gathered = self._ranks.gather(mine)
+        turns = [(index // task.batch, index % task.batch) for index in range(task.count)]
+        places = [(turn % len(gathered), turn // len(gathered) * task.batch + offset) for turn, offset in turns]
+        return sum(gathered[rank][place] for rank, place in places) / task.count
+
+
+def mean_score(scores: Scores) -> float:
+    """One number to choose the best checkpoint by: the mean over variants and tasks, in dB."""
+    numbers = [value for tasks in scores.values() for value in tasks.values()]
+    return sum(numbers) / len(numbers)
+
+
+def restored_psnr(
+    model: nn.Module, variant: Variant, pairs: Sequence[tuple[Picture, Picture]], device: torch.device
+) -> list[float]:
+    """PSNR in dB of each restored input, clamped to [0, 1] but not rounded, against its clean picture; at most 100."""
+    x_BCHW = torch.stack([_tensor(seen) for seen, _ in pairs]).to(device)  # noqa: N806
+    restored = model(x_BCHW, variant=variant).clamp(0.0, 1.0).permute(0, 2, 3, 1).cpu().numpy()
+    clean = [picture for _, picture in pairs]
+    return [min(psnr(mine, theirs, 1.0), MOST_DB) for mine, theirs in zip(restored, clean, strict=True)]
+
+
+def _tensor(picture: Picture) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))
