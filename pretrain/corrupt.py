@@ -152,7 +152,8 @@ def _draw_kinds(degraded: Cells, rng: np.random.Generator, settings: CorruptSett
     jpeg, gaussian, _ = (share / sum(settings.shares) for share in settings.shares)
     drawn = rng.random(degraded.shape if settings.kind_per == "cell" else None)
     kinds = JPEG + np.greater_equal(drawn, jpeg).astype(np.uint8) + np.greater_equal(drawn, jpeg + gaussian)
-    return np.where(degraded, kinds, CLEAN).astype(np.uint8)
+    chosen: npt.NDArray[np.uint8] = np.where(degraded, kinds, CLEAN).astype(np.uint8)
+    return chosen
 
 
 def _add_noise(

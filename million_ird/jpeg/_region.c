@@ -1,7 +1,7 @@
 /* Decode a rectangle of a JPEG with libjpeg-turbo: only its columns, and no row below it.
 
    Optional: built where a compiler and libjpeg-turbo's header are found (see pyproject.toml); region.py does without
-   it. Strict: what libjpeg merely warns of is an error here, too. */
+   it. Strict: what libjpeg merely warns of is an error here, too (which also ends files of endlessly many scans). */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -14,12 +14,10 @@
 #error "jpeg_crop_scanline and jpeg_skip_scanlines are libjpeg-turbo's"
 #endif
 
-#define MARGIN 8      /* columns; upsampling smoothly looks at neighbours, a chroma sample covers up to 4 pixels */
-#define MAX_SCANS 500 /* a progressive file with more is an attack, not a photograph */
+#define MARGIN 8 /* columns; upsampling smoothly looks at neighbours, a chroma sample covers up to 4 pixels */
 
 typedef struct {
     struct jpeg_error_mgr manager; /* first, so that libjpeg's pointer to it is a pointer to us */
-    struct jpeg_progress_mgr progress;
     jmp_buf escape;
     char text[JMSG_LENGTH_MAX];
 } Failure;
@@ -47,12 +45,6 @@ static void refuse_warnings(j_common_ptr common, int level)
         fail(common);
 }
 
-static void limit_scans(j_common_ptr common)
-{
-    if (common->is_decompressor && ((j_decompress_ptr)common)->input_scan_number > MAX_SCANS)
-        fail_with((Failure *)common->err, "too many scans");
-}
-
 /* RGB rows of the region into `out`; 0, or -1 with the reason in failure->text. Runs without the interpreter's lock. */
 static int decode(const unsigned char *data, size_t size, const Region *region, unsigned char *out, Failure *failure)
 {
@@ -62,13 +54,11 @@ static int decode(const unsigned char *data, size_t size, const Region *region, 
     info.err = jpeg_std_error(&failure->manager);
     failure->manager.error_exit = fail;
     failure->manager.emit_message = refuse_warnings;
-    failure->progress.progress_monitor = limit_scans;
     if (setjmp(failure->escape)) {
         jpeg_destroy_decompress(&info);
         return -1;
     }
     jpeg_create_decompress(&info);
-    info.progress = &failure->progress;
     jpeg_mem_src(&info, (unsigned char *)data, (unsigned long)size);
     jpeg_read_header(&info, TRUE);
     if (info.image_width != region->image_width || info.image_height != region->image_height)

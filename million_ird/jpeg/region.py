@@ -30,10 +30,9 @@ Pixels = npt.NDArray[np.uint8]
 
 # Numbers of turbojpeg.h, 3.x.
 _INIT_DECOMPRESS = 1
-_STOP_ON_WARNING, _WIDTH, _HEIGHT, _SUBSAMPLING, _SCAN_LIMIT = 0, 5, 6, 4, 13
+_STOP_ON_WARNING, _SUBSAMPLING, _WIDTH, _HEIGHT = 0, 4, 5, 6
 _PIXELS_RGB = 0
 _MCU_WIDTHS = (8, 16, 16, 8, 8, 32, 8)  # by subsampling: 4:4:4, 4:2:2, 4:2:0, grey, 4:4:0, 4:1:1, 4:4:1
-_MAX_SCANS = 500  # a progressive file with more is an attack, not a photograph
 _MARGIN = 8
 """Pixels decoded around the rectangle where it does not touch the picture's border: upsampling looks at neighbours."""
 
@@ -127,7 +126,6 @@ class TurboDecoder:
         handle = library.tj3Init(_INIT_DECOMPRESS)
         try:
             self._check(handle, library.tj3Set(handle, _STOP_ON_WARNING, 1))
-            self._check(handle, library.tj3Set(handle, _SCAN_LIMIT, _MAX_SCANS))
             self._check(handle, library.tj3DecompressHeader(handle, data, len(data)))
             if (library.tj3Get(handle, _WIDTH), library.tj3Get(handle, _HEIGHT)) != (width, height):
                 raise ValueError("the file has another size than its row says")
@@ -157,6 +155,8 @@ class WholeDecoder:
 
     def decode(self, data: bytes, width: int, height: int, box: Box) -> Pixels:
         """See `RegionDecoder.decode`."""
+        if simplejpeg.decode_jpeg_header(data)[2] in ("CMYK", "YCCK"):
+            raise ValueError("inks, which can only be guessed to be RGB")
         pixels: Pixels = simplejpeg.decode_jpeg(data, "RGB", strict=True)
         if pixels.shape != (height, width, 3):
             raise ValueError("the file has another size than its row says")
