@@ -10,6 +10,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
@@ -38,13 +39,17 @@ FREE = (
     *("stream.workers", "stream.prefetch", "stream.cache", "stream.cache_gb"),
     *("stream.max_damaged_share", "stream.damage_grace"),
     *("checkpoint", "log", "guard.most_in_a_row"),
+    *("tasks.*.clean", "tasks.*.degraded", "tasks.*.dataset", "reading"),
 )
-"""Settings that may differ when a run is resumed. Of the data not the place counts but the stream's fingerprint, which
-is in the checkpoint. `accumulate` changes no sample and the gradient only in its last digits."""
+"""Settings that may differ when a run is resumed; `*` is any name. Of the data not the place counts but the stream's
+fingerprint, which is in the checkpoint. `accumulate` changes no sample and the gradient only in its last digits."""
 
-LOCATIONS = ("dataset", "init")
-"""Top-level settings that are paths or URLs. Relative ones belong to the recipe's folder (on the command line and in
-recipes that come with the package: to the current one) and are recorded as absolute paths."""
+LISTED_LOCATIONS = ("dataset", "tasks.*.clean", "tasks.*.degraded", "tasks.*.dataset")
+"""Settings that are lists of paths or URLs, `*` being any name; a single one may be given as text."""
+
+LOCATIONS = ("init", *LISTED_LOCATIONS)
+"""Settings that are paths or URLs. Relative ones belong to the recipe's folder (on the command line and in recipes that
+come with the package: to the current one) and are recorded as absolute paths."""
 
 Recipe = TypeVar("Recipe", bound="TrainingRecipe")
 
@@ -200,17 +205,24 @@ def _find(path_or_name: str) -> tuple[str, str, str]:
     raise UsageError(f"there is no recipe {path_or_name}; those that come along are {known}")
 
 
-def _located(values: Mapping[str, Any], folder: str) -> dict[str, Any]:
-    """Plain values with relative locations made absolute, and a single dataset made a list of one."""
-    result = dict(values)
-    if isinstance(result.get("dataset"), str):
-        result["dataset"] = [result["dataset"]]
-    for key in LOCATIONS:
-        if isinstance(result.get(key), list):
-            result[key] = [_absolute(item, folder) for item in result[key]]
-        elif key in result:
-            result[key] = _absolute(result[key], folder)
+def _located(values: Mapping[str, Any], folder: str, path: str = "") -> dict[str, Any]:
+    """Plain values with relative locations made absolute, and a single one of a list made a list of one."""
+    result: dict[str, Any] = {}
+    for key, value in values.items():
+        here = f"{path}{key}"
+        if isinstance(value, Mapping):
+            value = _located(value, folder, f"{here}.")
+        elif _matches(here, LOCATIONS):
+            listed = [value] if isinstance(value, str) and _matches(here, LISTED_LOCATIONS) else value
+            value = (
+                [_absolute(item, folder) for item in listed] if isinstance(listed, list) else _absolute(value, folder)
+            )
+        result[key] = value
     return result
+
+
+def _matches(path: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(path, pattern) for pattern in patterns)
 
 
 def _absolute(location: Any, folder: str) -> Any:
@@ -225,11 +237,14 @@ def _identity(resolved: Mapping[str, Any]) -> dict[str, Any]:
     free = set(FREE)
     if resolved["schedule"]["shape"] == "cosine" and not resolved["schedule"]["over"]:
         free.remove("steps")  # the curve is stretched over them
-    identity: dict[str, Any] = {}
-    for section, content in resolved.items():
-        if section in free:
-            continue
-        if isinstance(content, Mapping):
-            content = {key: value for key, value in content.items() if f"{section}.{key}" not in free}
-        identity[section] = content.rstrip("/").rsplit("/", 1)[-1] if section == "init" else content
-    return identity
+    identity = _without(resolved, free)
+    return {**identity, "init": identity["init"].rstrip("/").rsplit("/", 1)[-1]}
+
+
+def _without(values: Mapping[str, Any], left_out: Iterable[str], path: str = "") -> dict[str, Any]:
+    """Plain values without those whose key path is among `left_out`."""
+    return {
+        key: _without(value, left_out, f"{path}{key}.") if isinstance(value, Mapping) else value
+        for key, value in values.items()
+        if not _matches(f"{path}{key}", left_out)
+    }
