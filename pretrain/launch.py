@@ -1,0 +1,249 @@
+"""Where a run runs: in this process, in the processes that torchrun started, or on workers of a Ray cluster.
+
+The run itself is the same everywhere: a function of its rank. On Ray a lost worker ends all of them, and the run is
+started again from its newest checkpoint, which is why the run folder must be one that every node sees.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from million_ird.errors import MillionIrdError, UsageError
+from pretrain.ranks import Ranks
+from pretrain.signals import StopRequest
+
+Job = Callable[[Ranks, StopRequest], int]
+"""A run, on one of its ranks: the same call on all of them; returns the exit code."""
+
+_TIMEOUT = timedelta(minutes=30)
+"""How long a rank waits for the others: longer than a validation, or a first batch from a cold object store, takes."""
+
+_STOP, _SCRATCH, _OUTPUT = ".stop", ".ray", "output"
+
+
+def launch_here(job: Job) -> int:
+    """Runs `job` in this process, as the rank that torchrun gave it where torchrun started it.
+
+    Raises:
+        UsageError: the environment names a rank but not the rest, or more ranks than this machine has GPUs.
+    """
+    with torchrun_ranks() as ranks, StopRequest() as stop:
+        return job(ranks, stop)
+
+
+@contextmanager
+def torchrun_ranks() -> Iterator[Ranks]:
+    """This process among those of torchrun (`RANK`, `WORLD_SIZE`, `LOCAL_RANK` …), or the only one.
+
+    Ranks compute on the GPU of their local number and exchange through NCCL, or on the CPU and through Gloo.
+    """
+    if not {"RANK", "WORLD_SIZE"} & os.environ.keys():
+        yield Ranks(device=_device(0))
+        return
+    rank, count, local_rank = (_from_environment(name) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))
+    device = _device(local_rank)
+    if count == 1:
+        yield Ranks(device=device)
+        return
+    on_gpu = device.type == "cuda"
+    dist.init_process_group("nccl" if on_gpu else "gloo", timeout=_TIMEOUT, device_id=device if on_gpu else None)
+    yield Ranks(rank, count, device)
+    # Not where the block raised: the others may be waiting in an exchange, and only our end will wake them.
+    dist.destroy_process_group()
+
+
+def _from_environment(name: str) -> int:
+    text = os.environ.get(name, "")
+    if not text.isdigit():
+        raise UsageError(
+            f"{name} is {text or 'not set'}: either torchrun sets RANK, WORLD_SIZE and LOCAL_RANK, or nobody"
+        )
+    return int(text)
+
+
+def _device(local_rank: int) -> torch.device:
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    if local_rank >= torch.cuda.device_count():
+        raise UsageError(
+            f"local rank {local_rank} has no GPU: this machine has {torch.cuda.device_count()}; "
+            "start at most that many processes a node (--nproc-per-node)"
+        )
+    device = torch.device("cuda", local_rank)
+    torch.cuda.set_device(device)
+    return device
+
+
+@dataclass(frozen=True)
+class RaySettings:
+    """How a run is spread over a Ray cluster."""
+
+    workers: int
+    """Ranks; each takes one GPU where the cluster has any."""
+    cpus: int = 1
+    """Cores reserved for a rank and its data workers; fewer where the cluster has fewer."""
+    failures: int = 3
+    """How often the run is started again after a worker or node was lost."""
+
+    def __post_init__(self) -> None:
+        if self.workers < 1 or self.cpus < 1 or self.failures < 0:
+            raise UsageError("a run on Ray needs at least one worker, one core for it, and no fewer than 0 failures")
+
+
+def launch_on_ray(job: Job, folder: Path, settings: RaySettings, say: Callable[[str], None] = print) -> int:
+    """Runs `job` on `settings.workers` workers of the cluster of `RAY_ADDRESS`, or of a local one started for it.
+
+    Args:
+        job: must be picklable, resume by itself, and name files by paths that every node knows.
+        folder: the run folder, on a file system that every node shares.
+        settings: how many workers, and what each reserves.
+        say: told in one line what happens.
+
+    Raises:
+        UsageError: the cluster is too small.
+        MillionIrdError: what `job` raised, or that too many workers were lost.
+    """
+    with _cluster(), StopRequest() as stop:
+        per_worker, use_gpu = _resources(settings)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / _STOP).unlink(missing_ok=True)
+        try:
+            for attempt in range(settings.failures + 1):
+                outcome = _await(lambda: _fit(job, folder, settings.workers, per_worker, use_gpu), stop, folder)
+                if not isinstance(outcome, BaseException):
+                    return int(outcome)
+                reason = _explain(outcome)
+                if attempt < settings.failures and not stop.requested:
+                    say(f"{reason}; going on from the newest checkpoint")
+            raise MillionIrdError(f"{reason}: given up after {settings.failures} new starts; use --resume to go on")
+        finally:
+            (folder / _STOP).unlink(missing_ok=True)
+            shutil.rmtree(folder / _SCRATCH, ignore_errors=True)
+
+
+@contextmanager
+def _cluster() -> Iterator[None]:
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # Ray asks for it in a warning
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_CHDIR_TO_TRIAL_DIR", "0")  # relative paths mean what they meant
+    os.environ.setdefault("RAY_TRAIN_V2_ENABLED", "1")
+    os.environ.setdefault("RAY_TRAIN_ENABLE_PRINT_PATCH", "0")
+    import ray
+
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
+    address = os.environ.get("RAY_ADDRESS")
+    try:
+        if address:
+            ray.init(**quiet)
+        else:
+            ray.init(address="local", include_dashboard=False, **quiet)
+    except (ConnectionError, RuntimeError, TimeoutError) as error:
+        raise MillionIrdError(f"no Ray at {address or 'a local cluster'}: {str(error).splitlines()[0]}") from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _resources(settings: RaySettings) -> tuple[dict[str, float], bool]:
+    """What each worker reserves. A request that the cluster can never meet would wait for ever."""
+    import ray
+
+    there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    cpus, gpus = int(there.get("CPU", 0)), int(there.get("GPU", 0))
+    if 0 < gpus < settings.workers:
+        raise UsageError(f"--ray-workers {settings.workers}: the cluster has {gpus} GPUs, one is needed for each")
+    if cpus < settings.workers:
+        raise UsageError(f"--ray-workers {settings.workers}: the cluster has {cpus} cores, one is needed for each")
+    reserved: dict[str, float] = {"CPU": min(settings.cpus, cpus // settings.workers)}
+    return reserved | ({"GPU": 1} if gpus else {}), gpus > 0
+
+
+def _fit(job: Job, folder: Path, workers: int, per_worker: dict[str, float], use_gpu: bool) -> int:
+    import ray.train
+    import ray.train.torch
+
+    train: Any = ray.train  # its annotations are those of an older interface
+    trainer: Any = ray.train.torch.TorchTrainer
+    result = trainer(
+        _ray_rank,
+        train_loop_config={"job": job, "stop_file": folder / _STOP, "output": folder / _SCRATCH / _OUTPUT},
+        torch_config=ray.train.torch.TorchConfig(timeout_s=int(_TIMEOUT.total_seconds())),
+        scaling_config=train.ScalingConfig(num_workers=workers, use_gpu=use_gpu, resources_per_worker=per_worker),
+        run_config=train.RunConfig(
+            name="run",
+            storage_path=str(folder.absolute() / _SCRATCH),
+            failure_config=train.FailureConfig(max_failures=0, controller_failure_limit=0),  # `launch_on_ray` decides
+        ),
+    ).fit()
+    return int(result.return_value)
+
+
+def _ray_rank(config: dict[str, Any]) -> int:
+    """What each worker runs; Ray has set up the process group. What the first rank says goes to the driver."""
+    import ray.train
+    import ray.train.torch
+
+    context = ray.train.get_context()
+    ranks = Ranks(context.get_world_rank(), context.get_world_size(), ray.train.torch.get_device())
+    output = config["output"] if ranks.is_first else Path(os.devnull)
+    with output.open("a", buffering=1) as said, redirect_stdout(said), redirect_stderr(said):
+        return int(config["job"](ranks, StopRequest(config["stop_file"])))
+
+
+def _await(fit: Callable[[], int], stop: StopRequest, folder: Path) -> int | BaseException:
+    """Runs `fit` beside this thread, which passes on signals to the workers, and to the terminal what they say."""
+    outcome: list[int | BaseException] = []
+
+    def run() -> None:
+        try:
+            outcome.append(fit())
+        except BaseException as error:  # noqa: BLE001 (given to the thread that waits)
+            outcome.append(error)
+
+    thread = threading.Thread(target=run, name="ray-train", daemon=True)
+    (folder / _SCRATCH).mkdir(parents=True, exist_ok=True)
+    with (folder / _SCRATCH / _OUTPUT).open("a+") as said:
+        said.seek(0, os.SEEK_END)
+        thread.start()
+        while thread.is_alive():
+            thread.join(0.2)
+            sys.stderr.write(said.read())
+            sys.stderr.flush()
+            if stop.requested:
+                (folder / _STOP).touch()
+    return outcome[0]
+
+
+def _explain(error: BaseException) -> str:
+    """Why workers were lost, in one line. Raises what is no loss: an error of the job, which would only come again."""
+    from ray.train import TrainingFailedError, WorkerGroupError
+
+    if not isinstance(error, TrainingFailedError):
+        raise error
+    failures = error.worker_failures.values() if isinstance(error, WorkerGroupError) else []
+    # An exception of the job comes wrapped, the death of a worker does not.
+    raised = [failure._base_exc for failure in failures if hasattr(failure, "_base_exc")]
+    for exception in sorted(raised, key=lambda exception: not isinstance(exception, MillionIrdError)):
+        if not isinstance(exception, RuntimeError):  # which is what the ranks get that waited for a lost one
+            raise exception from None
+    lost = [
+        getattr(failure, "health_check_failure", failure) for failure in failures if not hasattr(failure, "_base_exc")
+    ]
+    return f"a worker was lost ({_first_line([*lost, *raised, error][0])})"
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
