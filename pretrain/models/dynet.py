@@ -250,5 +250,5 @@ def reflect_to_multiple(image_BCHW: Tensor) -> Tensor:
 def _reflected(length: int, device: torch.device) -> Tensor:
     """Indices 0 … length - 1, length - 2 …, as many as the next multiple of 8."""
     period = max(2 * (length - 1), 1)
-    position = torch.arange(-(-length // MULTIPLE) * MULTIPLE, device=device) % period
+    position = torch.arange((length + MULTIPLE - 1) // MULTIPLE * MULTIPLE, device=device) % period
     return torch.minimum(position, period - position)
