@@ -101,7 +101,7 @@ class Scale:
 
     @property
     def judged(self) -> tuple[Variant, ...]:
-        """The trained variants, and depths that nobody trains: halfway between them, and half as deep again as large."""
+        """The trained variants, and depths that nobody trains: halfway between, and half as deep again as large."""
         large, small = self.variants
         between = [(a + b) // 2 for a, b in zip(large.repeats, small.repeats, strict=True)]
         return (
