@@ -15,14 +15,16 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.distributed as dist
 
 from million_ird.errors import MillionIrdError, UsageError
-from pretrain.ranks import Ranks
+from pretrain.ranks import Ranks, ToldError
 from pretrain.signals import StopRequest
+
+Device = Literal["auto", "cpu", "cuda"]
 
 Job = Callable[[Ranks, StopRequest], int]
 """A run, on one of its ranks: the same call on all of them; returns the exit code."""
@@ -33,27 +35,33 @@ _TIMEOUT = timedelta(minutes=30)
 _STOP, _SCRATCH, _OUTPUT = ".stop", ".ray", "output"
 
 
-def launch_here(job: Job) -> int:
+def launch_here(job: Job, device: Device = "auto") -> int:
     """Runs `job` in this process, as the rank that torchrun gave it where torchrun started it.
 
+    What the first rank has said already is not said again by the others.
+
     Raises:
-        UsageError: the environment names a rank but not the rest, or more ranks than this machine has GPUs.
+        UsageError: the environment names a rank but not the rest; there are more ranks than GPUs, or none is there.
     """
-    with torchrun_ranks() as ranks, StopRequest() as stop:
-        return job(ranks, stop)
+    try:
+        with torchrun_ranks(device) as ranks, StopRequest() as stop:
+            return job(ranks, stop)
+    except ToldError as error:
+        return error.exit_code
 
 
 @contextmanager
-def torchrun_ranks() -> Iterator[Ranks]:
+def torchrun_ranks(wanted: Device = "auto") -> Iterator[Ranks]:
     """This process among those of torchrun (`RANK`, `WORLD_SIZE`, `LOCAL_RANK` …), or the only one.
 
-    Ranks compute on the GPU of their local number and exchange through NCCL, or on the CPU and through Gloo.
+    Ranks compute on the GPU of their local number and exchange through NCCL, or on the CPU and through Gloo; "auto"
+    takes GPUs where there are any.
     """
     if not {"RANK", "WORLD_SIZE"} & os.environ.keys():
-        yield Ranks(device=_device(0))
+        yield Ranks(device=_device(0, wanted))
         return
     rank, count, local_rank = (_from_environment(name) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))
-    device = _device(local_rank)
+    device = _device(local_rank, wanted)
     if count == 1:
         yield Ranks(device=device)
         return
@@ -73,9 +81,11 @@ def _from_environment(name: str) -> int:
     return int(text)
 
 
-def _device(local_rank: int) -> torch.device:
-    if not torch.cuda.is_available():
+def _device(local_rank: int, wanted: Device) -> torch.device:
+    if wanted == "cpu" or (wanted == "auto" and not torch.cuda.is_available()):
         return torch.device("cpu")
+    if not torch.cuda.is_available():
+        raise UsageError("--device cuda: PyTorch finds no GPU here")
     if local_rank >= torch.cuda.device_count():
         raise UsageError(
             f"local rank {local_rank} has no GPU: this machine has {torch.cuda.device_count()}; "

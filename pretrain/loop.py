@@ -11,7 +11,7 @@ import contextlib
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,10 +22,11 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
-from million_ird.errors import DatasetError, MillionIrdError
+from million_ird.errors import MillionIrdError, UsageError
 from pretrain.checkpoint import Checkpoint, Checkpoints
 from pretrain.draw import draw_variants
 from pretrain.ema import Ema
+from pretrain.first_weights import load_weights, read_init
 from pretrain.guard import Guard
 from pretrain.logs import RunLog, StepRecord
 from pretrain.models.variants import Variant
@@ -50,6 +51,15 @@ class Batch(Samples, Protocol):
         """How many stand in for damaged ones."""
 
 
+class Batches(Protocol):
+    """Batches one after the other, without end."""
+
+    def __next__(self) -> Batch: ...
+
+    def close(self) -> None:
+        """Ends whatever makes them."""
+
+
 class Source(Protocol):
     """An endless sequence of batches that can be entered anywhere."""
 
@@ -57,8 +67,19 @@ class Source(Protocol):
     def fingerprint(self) -> str:
         """Of the sequence: equal for equal batches."""
 
-    def loader(self, batch_size: int, rank: int, ranks: int, start_step: int) -> Iterator[Batch]:
-        """The batches from step `start_step` (0-based) on: of each, `batch_size / ranks` samples."""
+    def state(self) -> Mapping[str, int | str]:
+        """Plain values that, together with a step and the batch, decide all samples from there on."""
+
+    def check(self, state: Mapping[str, int | str]) -> None:
+        """Raises `DatasetError` or `UsageError` if a checkpoint's `state` is of another sequence."""
+
+    def loader(
+        self, batch_size: int, rank: int, ranks: int, start_step: int, pin_memory: bool, *, substituted: int
+    ) -> Batches:
+        """The batches from step `start_step` (0-based) on: of each, `batch_size / ranks` samples.
+
+        `pin_memory`: in page-locked memory, for a GPU. `substituted`: samples of this rank that stood in before.
+        """
 
 
 class Judge(Protocol):
@@ -91,30 +112,41 @@ class Training:
     """Numbers of a batch to log as means: fractions of masked cells and the like."""
     loss: Loss = F.l1_loss
     """What is minimised."""
-    some_unused: bool = False
-    """Whether a step may leave parameters without gradient (unshared blocks and a shallower variant)."""
     prepare: Callable[[nn.Module, torch.device], None] = field(default=lambda model, device: None)
     """Makes the model ready for training once it is on its device: compiles it, for example."""
 
 
-def run_training(training: Training, out: Path, resume: bool, ranks: Ranks, stop: StopRequest) -> int:
+def run_training(
+    recipe: TrainingRecipe,
+    assemble: Callable[[], Training],
+    out: Path,
+    resume: bool,
+    ranks: Ranks,
+    stop: StopRequest,
+) -> int:
     """Trains until all steps are done; returns 0, or 75 (130 after Ctrl-C) where it was asked to stop and has saved.
 
     Args:
-        training: what to train.
+        recipe: of this run.
+        assemble: opens the data and makes the network, on every rank, once the run folder is this run's.
         out: the run folder, which only the first rank needs to see.
         resume: go on from the newest checkpoint in `out`, or begin there if it has none.
         ranks: this process and the others.
         stop: asked after each step.
 
     Raises:
-        UsageError: `out` holds a run and `resume` is false, or one of another recipe.
+        UsageError: `out` holds a run and `resume` is false, or one of another recipe; the batch cannot be shared out.
         DatasetError: no checkpoint can be read, or they are of another model or data.
         StoreError: the folder cannot be written.
         MillionIrdError: too many steps in a row had to be skipped.
     """
-    with open_run(out, training.recipe, ranks, resume):
-        return Loop(training, out, ranks).run(stop)
+    if recipe.batch % (ranks.count * recipe.accumulate):
+        raise UsageError(
+            f"batch: {recipe.batch} samples cannot be shared by {ranks.count} ranks with {recipe.accumulate} "
+            "micro-batches each: take a multiple"
+        )
+    with open_run(out, recipe, ranks, resume):
+        return Loop(assemble(), out, ranks).run(stop)
 
 
 class Loop:
@@ -124,27 +156,36 @@ class Loop:
         recipe = training.recipe
         self._training, self._recipe, self._ranks, self._out = training, recipe, ranks, out
         self._variants = recipe.trained_variants()
-        self._model = training.model.to(ranks.device)
-        self._model.train()
+        self._checkpoints = Checkpoints(out, recipe.checkpoint, self._say)
+        self._how = step_settings(recipe, ranks.device, training.loss)
+        checkpoint = ranks.from_first(self._checkpoints.newest)
+        self._load_weights(checkpoint)
+        self._model = training.model.to(ranks.device).train()
         self._optimizer = make_optimizer(self._model, recipe.optimizer)
         self._ema = Ema(self._model, recipe.ema) if recipe.ema.enabled else None
         self._guard = Guard(recipe.guard)
         self._tally = Tally.fresh(self._variants)
-        self._checkpoints = Checkpoints(out, recipe.checkpoint, self._say)
-        self._how = step_settings(recipe, ranks.device, training.loss)
         self._step = 0
         self._best: float | None = None
-        log_window = self._restore(ranks.from_first(self._checkpoints.newest))
+        log_window = self._restore(checkpoint) if checkpoint else None
         self._log = (
             RunLog(out, recipe.log, recipe.steps, self._step, log_window, ranks.device) if ranks.is_first else None
         )
         training.prepare(self._model, ranks.device)
-        self._shared = ranks.share_gradients(self._model, training.some_unused)
+        self._shared = ranks.share_gradients(self._model, _some_unused(recipe, self._variants))
 
     def run(self, stop: StopRequest) -> int:
         """Steps until the end or a request to stop; the exit code."""
         recipe, saved = self._recipe, self._step
-        batches = self._training.source.loader(recipe.batch, self._ranks.rank, self._ranks.count, self._step)
+        ranks = self._ranks
+        batches = self._training.source.loader(
+            recipe.batch,
+            ranks.rank,
+            ranks.count,
+            self._step,
+            pin_memory=ranks.device.type == "cuda",
+            substituted=self._tally.substituted // ranks.count,
+        )
         try:
             while self._step < recipe.steps:
                 self._train(batches)
@@ -161,10 +202,9 @@ class Loop:
             with contextlib.ExitStack() as closing:  # each is closed even where another one fails
                 if self._log:
                     closing.callback(self._log.close)
-                if close := getattr(batches, "close", None):
-                    closing.callback(close)
+                closing.callback(batches.close)
 
-    def _train(self, batches: Iterator[Batch]) -> None:
+    def _train(self, batches: Batches) -> None:
         """One step, from fetching its batch to its line in the log."""
         recipe, step = self._recipe, self._step
         began = time.perf_counter()
@@ -263,25 +303,30 @@ class Loop:
                 ema=self._ema.state() if self._ema else None,
                 rng={"torch": torch.get_rng_state()},
                 best=self._best,
-                counters={"guard": self._guard.state(), "tally": self._tally.state(), "log": self._log.state()},
+                counters={
+                    "stream": self._training.source.state(),
+                    "guard": self._guard.state(),
+                    "tally": self._tally.state(),
+                    "log": self._log.state(),
+                },
             ),
             better,
         )
 
-    def _restore(self, checkpoint: Checkpoint | None) -> Mapping[str, Any] | None:
-        """Takes a checkpoint's state over; returns the state of the log."""
-        if checkpoint is None:
-            return None
-        expected, found = self._training.source.fingerprint, checkpoint.metadata.get(STREAM, "")
-        if expected != found:
-            raise DatasetError(
-                f"the data is not what {self._out} was trained on: the fingerprint is {expected}, was {found}; "
-                "give the same --dataset, or another --out to begin anew"
-            )
-        load_weights(self._model, checkpoint.model, str(self._checkpoints.path(checkpoint.step)))
+    def _load_weights(self, checkpoint: Checkpoint | None) -> None:
+        """Weights to go on from, or those the recipe begins with."""
+        init = self._recipe.init
+        if checkpoint is not None:
+            self._training.source.check(checkpoint.counters["stream"])
+            load_weights(self._training.model, checkpoint.model, str(self._checkpoints.path(checkpoint.step)))
+        elif init:
+            load_weights(self._training.model, self._ranks.from_first(lambda: read_init(init)), f"init = {init}")
+
+    def _restore(self, checkpoint: Checkpoint) -> Mapping[str, Any]:
+        """Takes all other state of a checkpoint over; returns that of the log."""
         self._optimizer.load_state_dict(dict(checkpoint.optimiser))
-        if self._ema:
-            self._ema.load(checkpoint.ema or checkpoint.model)
+        if self._ema and checkpoint.ema:
+            self._ema.load(checkpoint.ema)
         self._guard.load(checkpoint.counters["guard"])
         self._tally = Tally(**checkpoint.counters["tally"])
         torch.set_rng_state(checkpoint.rng["torch"])
@@ -331,20 +376,7 @@ def step_settings(recipe: TrainingRecipe, device: torch.device, loss: Loss = F.l
     )
 
 
-def load_weights(model: nn.Module, weights: Mapping[str, torch.Tensor], place: str) -> None:
-    """Puts weights into a model.
-
-    Raises:
-        DatasetError: they are of another network; the text names `place` and the first thing that does not fit.
-    """
-    own = model.state_dict()
-    for name in sorted(own.keys() | weights.keys()):
-        if name not in weights or name not in own:
-            there = "misses" if name not in weights else "has besides"
-            raise DatasetError(f"{place} is of another network: it {there} {name}")
-        if own[name].shape != weights[name].shape:
-            raise DatasetError(
-                f"{place} is of another network: {name} is {list(weights[name].shape)} there, {list(own[name].shape)} "
-                "by the recipe (another model.width?)"
-            )
-    model.load_state_dict(dict(weights))
+def _some_unused(recipe: TrainingRecipe, variants: Sequence[Variant]) -> bool:
+    """Whether a step may leave parameters without gradient: only in the unshared control, of which a shallower variant
+    runs the first blocks of each level."""
+    return not recipe.model.shared and any(variant.repeats != variants[0].repeats for variant in variants)

@@ -78,6 +78,16 @@ class Ranks:
         value: Value = parcel[0]
         return value
 
+    def first_then_all(self, make: Callable[[], Value]) -> Value:
+        """What `make` returns on this rank; the others call it once the first is done, and only if it did not fail.
+
+        Raises:
+            MillionIrdError, ToldError: as `from_first`.
+        """
+        made: list[Value] = []
+        self.from_first(lambda: made.append(make()))
+        return made[0] if self.is_first else make()
+
     def share_gradients(self, model: nn.Module, some_unused: bool) -> nn.Module:
         """The model whose backward pass averages gradients over the ranks; the model itself where there is one rank.
 

@@ -33,13 +33,19 @@ def open_run(out: Path, recipe: TrainingRecipe, ranks: Ranks, resume: bool) -> I
 
         def begin() -> None:
             held.enter_context(run_lock(out))
-            _begin(out, recipe, resume)
+            check_run(out, recipe, resume)
+            Store(str(out)).write(RECIPE, recipe.to_toml().encode("utf-8"))
 
         ranks.from_first(begin)
         yield
 
 
-def _begin(out: Path, recipe: TrainingRecipe, resume: bool) -> None:
+def check_run(out: Path, recipe: TrainingRecipe, resume: bool) -> None:
+    """Whether `recipe` may write to the folder `out`. Nothing is changed.
+
+    Raises:
+        UsageError: there is a run and `resume` is false, or it had another recipe.
+    """
     with explained("read", str(out)):
         begun = next((name for name in (RECIPE, CHECKPOINTS, LINES) if (out / name).exists()), None)
         if begun and not resume:
@@ -48,7 +54,6 @@ def _begin(out: Path, recipe: TrainingRecipe, resume: bool) -> None:
             _compare(recipe, (out / RECIPE).read_text(encoding="utf-8"), out)
         elif begun:
             raise UsageError(f"{out} has {begun} but no {RECIPE}: it is no run that can be resumed; give another --out")
-    Store(str(out)).write(RECIPE, recipe.to_toml().encode("utf-8"))
 
 
 def _compare(recipe: TrainingRecipe, text: str, out: Path) -> None:

@@ -6,7 +6,8 @@ ranks: pairs are gathered into the same batches whoever computes them, and means
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,9 +22,11 @@ from pretrain.ranks import Ranks
 
 Picture = npt.NDArray[np.float32]
 """(H, W, 3) RGB; clean ones lie in 0 to 1."""
+Pixels = npt.NDArray[np.uint8]
 Scores = dict[str, dict[str, float]]
 """Variant → task → mean PSNR in dB."""
 
+_SHOWN_SIDE = 256
 MOST_DB = 100.0
 """What a perfectly restored picture counts, so that means stay finite."""
 
@@ -44,8 +47,11 @@ class ValidationSettings:
     batch: int = 32
     """Crops restored at a time; whole patches go one by one."""
 
+    pictures: int = 4
+    """Pairs of each task that are shown as a picture, beside what each variant makes of them; 0: none."""
+
     def __post_init__(self) -> None:
-        for name, least in {"every": 0, "crops": 0, "patches": 0, "batch": 1}.items():
+        for name, least in {"every": 0, "crops": 0, "patches": 0, "batch": 1, "pictures": 0}.items():
             if getattr(self, name) < least:
                 raise UsageError(f"validation.{name}: got {getattr(self, name)}, expected at least {least}")
         if self.every and not self.crops + self.patches:
@@ -75,25 +81,34 @@ class Validator:
         tasks: with different names.
         variants: those that are judged.
         ranks: among whom the work is divided.
+        shown: how many pairs of a task its picture shows.
     """
 
-    def __init__(self, tasks: Sequence[Task], variants: Sequence[Variant], ranks: Ranks) -> None:
-        self._tasks, self._variants, self._ranks = tasks, variants, ranks
+    def __init__(self, tasks: Sequence[Task], variants: Sequence[Variant], ranks: Ranks, shown: int = 0) -> None:
+        self._tasks, self._variants, self._ranks, self._shown = tasks, variants, ranks, shown
 
     def scores(self, model: nn.Module) -> Scores:
         """The mean PSNR of each variant on each task, output clamped to [0, 1]; the same on every rank.
 
         A collective call: every rank makes it. Computed in float32, without autocast, in eval mode.
         """
-        training = model.training
-        model.eval()
-        try:
-            with torch.no_grad():
-                return {
-                    v.name: {task.name: self._score(model, v, task) for task in self._tasks} for v in self._variants
-                }
-        finally:
-            model.train(training)
+        with _judging(model):
+            return {v.name: {task.name: self._score(model, v, task) for task in self._tasks} for v in self._variants}
+
+    def pictures(self, model: nn.Module) -> dict[str, Pixels]:
+        """For each task a picture, (H, W, 3) RGB: a row for each of the first pairs with the input, what each variant
+        makes of it, and the clean picture; of large ones a square from the middle. No collective call."""
+        with _judging(model):
+            return {
+                task.name: np.concatenate([self._row(model, task.pair(i)) for i in range(min(self._shown, task.count))])
+                for task in self._tasks
+                if self._shown and task.count
+            }
+
+    def _row(self, model: nn.Module, pair: tuple[Picture, Picture]) -> Pixels:
+        seen, clean = pair
+        restored = [_restored(model, variant, [seen], self._ranks.device)[0] for variant in self._variants]
+        return np.concatenate([to_pixels(_middle(picture)) for picture in (seen, *restored, clean)], axis=1)
 
     def _score(self, model: nn.Module, variant: Variant, task: Task) -> float:
         starts = range(0, task.count, task.batch)
@@ -119,10 +134,40 @@ def restored_psnr(
     model: nn.Module, variant: Variant, pairs: Sequence[tuple[Picture, Picture]], device: torch.device
 ) -> list[float]:
     """PSNR in dB of each restored input, clamped to [0, 1] but not rounded, against its clean picture; at most 100."""
-    x_BCHW = torch.stack([_tensor(seen) for seen, _ in pairs]).to(device)  # noqa: N806
-    restored = model(x_BCHW, variant=variant).clamp(0.0, 1.0).permute(0, 2, 3, 1).cpu().numpy()
+    restored = _restored(model, variant, [seen for seen, _ in pairs], device)
     clean = [picture for _, picture in pairs]
     return [min(psnr(mine, theirs, 1.0), MOST_DB) for mine, theirs in zip(restored, clean, strict=True)]
+
+
+def to_pixels(picture: Picture) -> Pixels:
+    """Floats 0 to 1 → uint8 0 to 255, rounded; what lies outside is clipped."""
+    return np.rint(picture.clip(0.0, 1.0) * 255.0).astype(np.uint8)
+
+
+def _restored(
+    model: nn.Module, variant: Variant, inputs: Sequence[Picture], device: torch.device
+) -> npt.NDArray[np.float32]:
+    """(B, H, W, 3), clamped to [0, 1]."""
+    x_BCHW = torch.stack([_tensor(picture) for picture in inputs]).to(device)  # noqa: N806
+    restored: npt.NDArray[np.float32] = model(x_BCHW, variant=variant).clamp(0.0, 1.0).permute(0, 2, 3, 1).cpu().numpy()
+    return restored
+
+
+@contextmanager
+def _judging(model: nn.Module) -> Iterator[None]:
+    """The model in eval mode and without gradients, and as it was afterwards."""
+    training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        model.train(training)
+
+
+def _middle(picture: Picture) -> Picture:
+    top, left = (max(0, (length - _SHOWN_SIDE) // 2) for length in picture.shape[:2])
+    return picture[top : top + _SHOWN_SIDE, left : left + _SHOWN_SIDE]
 
 
 def _tensor(picture: Picture) -> Tensor:

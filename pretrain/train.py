@@ -1,0 +1,97 @@
+"""Pre-training: the stream of corrupted crops, the network, and how it is judged, put into the training loop."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+from million_ird.errors import UsageError
+from pretrain.corrupt import degrade
+from pretrain.first_weights import first_network, network_metadata
+from pretrain.heldout import heldout_tasks
+from pretrain.launch import Device, RaySettings, launch_here, launch_on_ray
+from pretrain.loop import Training, run_training
+from pretrain.ranks import Ranks
+from pretrain.recipe import PretrainRecipe
+from pretrain.run_folder import check_run
+from pretrain.signals import StopRequest
+from pretrain.stream.batch import Batch
+from pretrain.stream.holdout import FILE as HOLDOUT
+from pretrain.stream.holdout import Holdout, read_holdout, write_holdout
+from pretrain.stream.stream import Stream, open_stream, to_stderr
+from pretrain.validate import Validator
+
+
+def train(recipe: PretrainRecipe, out: Path, resume: bool, ranks: Ranks, stop: StopRequest) -> int:
+    """Pre-trains by `recipe` in the run folder `out`; one call for each rank. See `pretrain.loop.run_training`.
+
+    `functools.partial(train, recipe, out, resume)` is a `pretrain.launch.Job`.
+    """
+    return run_training(recipe, lambda: assemble(recipe, out, ranks), out, resume, ranks, stop)
+
+
+def launch(recipe: PretrainRecipe, out: Path, resume: bool, device: Device, ray_workers: int) -> int:
+    """The same in this process (one of torchrun's, where it started it) or, with `ray_workers`, on a Ray cluster.
+
+    Raises:
+        UsageError: no dataset is named; `device` together with `ray_workers`; see `train`.
+    """
+    if not recipe.dataset:
+        raise UsageError("dataset: name one, as in --dataset my-ird")
+    if not ray_workers:
+        return launch_here(partial(train, recipe, out, resume), device)
+    if device != "auto":
+        raise UsageError(f"--device {device}: with --ray-workers the cluster decides")
+    check_run(out, recipe, resume)
+    # Started again after a lost worker, the same job must go on.
+    job = partial(train, recipe, out.absolute(), True)
+    return launch_on_ray(job, out.absolute(), RaySettings(ray_workers, cpus=1 + recipe.stream.workers))
+
+
+def assemble(recipe: PretrainRecipe, out: Path, ranks: Ranks) -> Training:
+    """Opens the data and makes the network of a pre-training run.
+
+    Raises:
+        UsageError: no dataset is named, or a number does not fit the ranks.
+        DatasetError: a dataset cannot be read, or has too little to train on.
+    """
+    known = ranks.from_first(lambda: read_holdout(out / HOLDOUT))
+    stream = ranks.first_then_all(lambda: _open(recipe, known, ranks))
+    if known is None:
+        ranks.from_first(lambda: write_holdout(out / HOLDOUT, stream.holdout))
+    judge = None
+    if recipe.validation.every:
+        tasks = heldout_tasks(stream, recipe.validation, recipe.corrupt, recipe.mask)
+        judge = Validator(tasks, recipe.trained_variants(), ranks, recipe.validation.pictures)
+    return Training(
+        recipe=recipe,
+        model=first_network(recipe),
+        source=stream,
+        judge=judge,
+        validate_every=recipe.validation.every,
+        metadata={**network_metadata(recipe), "licences": json.dumps(dict(stream.licences))},
+        describe=fractions,
+    )
+
+
+def fractions(batch: Batch) -> Mapping[str, float]:
+    """Shares of the cells of a batch that were degraded, masked and left alone."""
+    touched = batch.degraded | batch.masked
+    return {
+        "degraded": float(batch.degraded.double().mean()),
+        "masked": float(batch.masked.double().mean()),
+        "clean": float((~touched).double().mean()),
+    }
+
+
+def _open(recipe: PretrainRecipe, holdout: Holdout | None, ranks: Ranks) -> Stream:
+    """The stream, with the images held out that an earlier start of the run chose."""
+    make = partial(degrade, corrupting=recipe.corrupt, masking=recipe.mask)
+    say = to_stderr if ranks.is_first else _nowhere
+    return open_stream(recipe.dataset, recipe.stream, recipe.seed, make, holdout, say)
+
+
+def _nowhere(line: str) -> None:
+    """The first rank says it."""

@@ -1,0 +1,33 @@
+"""`million-ird pretrain RECIPE --out DIR`: dynamic pre-training, begun or gone on with."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def main(argv: Sequence[str]) -> int:
+    """Arguments in, one run; the exit code is 75 where the run was told to stop and has saved."""
+    parser = argparse.ArgumentParser(
+        prog="million-ird pretrain",
+        description="Train a DyNet and its variants on the patches of a dataset; also under torchrun or on Ray.",
+        epilog="exit codes: 0 done; 75 stopped by SIGTERM after saving, the same command with --resume goes on",
+    )
+    parser.add_argument(
+        "recipe", help="a TOML file, or the name of one that comes along: pretrain_million_ird, pretrain_small"
+    )
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="the run: checkpoints, log, samples")
+    parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint in DIR, if it has one")
+    parser.add_argument("--dataset", default="", metavar="URL", help="the patches, in place of the recipe's dataset")
+    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override a setting")
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto takes a GPU where there is one"
+    )
+    parser.add_argument("--ray-workers", type=int, default=0, metavar="N", help="train on N workers of a Ray cluster")
+    arguments = parser.parse_args(argv)
+    from pretrain.recipe import load_recipe
+    from pretrain.train import launch
+
+    recipe = load_recipe(arguments.recipe, arguments.set, arguments.dataset)
+    return launch(recipe, arguments.out, arguments.resume, arguments.device, arguments.ray_workers)
