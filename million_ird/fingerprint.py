@@ -24,6 +24,12 @@ Sample = TypeVar("Sample", bound=np.generic)
 
 TRANSFORMS: tuple[Transform, ...] = get_args(Transform)
 
+UPRIGHT: tuple[Transform, ...] = (
+    *("identity", "mirror", "rot180", "flip"),
+    *("transpose", "rot270", "transverse", "rot90"),
+)
+"""What turns a picture upright, by its EXIF orientation 1 to 8 (EXIF 2.3, tag 274)."""
+
 REDUCTION = 64
 """Side of the luma reduction, in pixels: four samples per period of the highest frequency kept."""
 

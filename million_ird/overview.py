@@ -14,16 +14,11 @@ from numpy.typing import NDArray
 
 from million_ird.dataset import Dataset, Row
 from million_ird.errors import DatasetError, UsageError
-from million_ird.fingerprint import Transform, transformed
+from million_ird.fingerprint import UPRIGHT, transformed
 from million_ird.pixels import decode_patch, encode_png
 from million_ird.shards import checksum
 from million_ird.tables import read_parquet
 
-UPRIGHT: tuple[Transform, ...] = (
-    *("identity", "mirror", "rot180", "flip"),
-    *("transpose", "rot270", "transverse", "rot90"),
-)
-"""What turns a picture upright, by its EXIF orientation 1 to 8 (EXIF 2.3, tag 274)."""
 _LONGEST = 12
 """Lines of one part of the table; the rest is summed."""
 

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from million_ird.errors import DatasetError, UsageError
+from million_ird.fingerprint import TRANSFORMS, UPRIGHT, Transform, is_transposing
 from million_ird.jpeg.region import decode_region
 from million_ird.patches import Box
 from million_ird.pixels import DecodeSettings, decode, decode_patch, read_header
@@ -22,21 +23,11 @@ from million_ird.records import Rejection
 Crop = npt.NDArray[np.uint8]
 """RGB, uint8, shape (side, side, 3)."""
 
-TURNS = 8
-"""Orientations of a square, by number: the sum of `_TRANSPOSED`, `_UPSIDE_DOWN` and `_MIRRORED`, done in this order."""
-_TRANSPOSED, _UPSIDE_DOWN, _MIRRORED = 4, 2, 1
+TURNS = len(TRANSFORMS)
+"""Orientations of a square; their numbers are their places in `TRANSFORMS`."""
 
-# EXIF orientation → the turn that makes it upright.
-_UPRIGHT = {
-    2: _MIRRORED,
-    3: _UPSIDE_DOWN + _MIRRORED,
-    4: _UPSIDE_DOWN,
-    5: _TRANSPOSED,
-    6: _TRANSPOSED + _MIRRORED,
-    7: _TRANSPOSED + _UPSIDE_DOWN + _MIRRORED,
-    8: _TRANSPOSED + _UPSIDE_DOWN,
-}
-_FLIP_CODES = {_UPSIDE_DOWN: 0, _MIRRORED: 1, _UPSIDE_DOWN + _MIRRORED: -1}
+_FLIP_CODES = {"flip": 0, "rot90": 0, "mirror": 1, "rot270": 1, "rot180": -1, "transverse": -1}
+"""What OpenCV calls the flip of each transform, done after its transposition if it has one."""
 
 
 class DamagedPatchError(Exception):
@@ -92,18 +83,20 @@ def random_crops(
 
 def upright(pixels: Crop, orientation: int) -> Crop:
     """The stored pixels as EXIF `orientation` wants them seen; those of orientation 1 are returned as they are."""
-    return turned(pixels, _UPRIGHT.get(orientation, 0))
+    return _turned(pixels, UPRIGHT[orientation - 1 if 1 <= orientation <= len(UPRIGHT) else 0])
 
 
 def turned(pixels: Crop, turn: int) -> Crop:
-    """One of the eight orientations of a square, 0 ≤ `turn` < `TURNS`; 0 returns the argument.
+    """One of the eight orientations of a picture, 0 ≤ `turn` < `TURNS`; 0 returns the argument."""
+    return _turned(pixels, TRANSFORMS[turn])
 
-    OpenCV, because numpy takes ten times as long to copy a transposed or mirrored picture.
-    """
-    if turn & _TRANSPOSED:
+
+def _turned(pixels: Crop, transform: Transform) -> Crop:
+    """`fingerprint.transformed` by OpenCV: numpy takes ten times as long to copy a transposed or mirrored picture."""
+    if is_transposing(transform):
         pixels = np.asarray(cv2.transpose(pixels))
-    if turn & ~_TRANSPOSED:
-        pixels = np.asarray(cv2.flip(pixels, _FLIP_CODES[turn & ~_TRANSPOSED]))
+    if transform in _FLIP_CODES:
+        pixels = np.asarray(cv2.flip(pixels, _FLIP_CODES[transform]))
     return pixels
 
 

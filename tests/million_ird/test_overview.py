@@ -13,8 +13,8 @@ from PIL import Image, ImageOps
 
 from million_ird.cli import main
 from million_ird.dataset import Dataset
-from million_ird.fingerprint import transformed
-from million_ird.overview import UPRIGHT, find_sample, overview, render, render_sample, sample_pixels
+from million_ird.fingerprint import UPRIGHT, transformed
+from million_ird.overview import find_sample, overview, render, render_sample, sample_pixels
 from million_ird.pixels import decode_patch
 from tests.flow.web_world import WebWorld, key_of, rows, web_world
 from tests.flow.world import picture

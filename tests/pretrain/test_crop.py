@@ -13,6 +13,7 @@ from PIL import Image, ImageOps
 
 from million_ird import Dataset
 from million_ird.errors import UsageError
+from million_ird.fingerprint import TRANSFORMS, transformed
 from million_ird.jpeg import region
 from million_ird.jpeg.region import WholeDecoder
 from million_ird.pixels import decode_patch, encode_png, encode_webp_lossless
@@ -49,6 +50,12 @@ def test_the_eight_turns_are_those_of_a_square(patch: Pixels) -> None:
     assert got == {np.ascontiguousarray(one).tobytes() for one in _squares(square)}
     assert len(got) == TURNS
     np.testing.assert_array_equal(turned(square, 0), square)
+
+
+@pytest.mark.parametrize("turn", range(TURNS))
+def test_a_turn_is_the_transform_of_that_number(turn: int, patch: Pixels) -> None:
+    part = patch[10:90, 5:60]  # no square, and a view
+    np.testing.assert_array_equal(turned(part, turn), transformed(part, TRANSFORMS[turn]))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
