@@ -1,0 +1,190 @@
+"""A network as a function of pictures, in each mode; which mode fits; and sheets of before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from million_ird.errors import DatasetError, UsageError
+from million_ird.metrics import psnr
+from pretrain import restore
+from pretrain.models.dynet import DyNet, DyNetSettings
+from pretrain.models.variants import Variant
+from pretrain.restore import (
+    Mode,
+    Picture,
+    Pixels,
+    Restorer,
+    RestoreSettings,
+    TooLargeError,
+    available_bytes,
+    before_after,
+    choose_device,
+    from_pixels,
+    peak_bytes,
+    sheet,
+    to_pixels,
+)
+
+TINY = Variant.of("tiny", (2, 1, 1, 1))
+DEEPER = Variant.of("deeper", (3, 1, 1, 1))
+CPU = torch.device("cpu")
+SMALL_TILES = RestoreSettings(mode="tiled", tile=32, overlap=8)
+
+
+@pytest.fixture
+def model() -> DyNet:
+    torch.manual_seed(0)
+    model = DyNet(DyNetSettings(width=8, heads=(1, 2, 2, 4), refinement=1))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.02 * torch.randn_like(parameter))
+    return model
+
+
+@pytest.fixture
+def picture(wheel_photo: Callable[[str], Pixels]) -> Picture:
+    return from_pixels(wheel_photo("astronaut")[100:151, 200:267])
+
+
+def test_whole_and_banded_agree_and_tiled_comes_near(model: DyNet, picture: Picture) -> None:
+    whole = Restorer(model, TINY, RestoreSettings(mode="whole"))(picture)
+    assert whole.shape == picture.shape and whole.dtype == np.float32
+    assert np.abs(whole - picture).max() > 0.05, "a network that changes nothing would prove nothing"
+    banded = Restorer(model, TINY, RestoreSettings(mode="banded", band_rows=8))(picture)
+    assert np.abs(banded - whole).max() < 1e-4
+    tiled = Restorer(model, TINY, SMALL_TILES)(picture)
+    assert 25 < psnr(tiled, whole, 1.0) < 70
+
+
+def test_it_is_the_networks_own_output(model: DyNet, picture: Picture) -> None:
+    with torch.no_grad():
+        expected = model(torch.from_numpy(picture.transpose(2, 0, 1).copy())[None], DEEPER)[0].permute(1, 2, 0)
+    got = Restorer(model, DEEPER, RestoreSettings(mode="whole"))(picture)
+    np.testing.assert_allclose(got, expected.numpy(), atol=1e-6)
+    assert np.abs(got - Restorer(model, TINY, RestoreSettings(mode="whole"))(picture)).max() > 1e-3
+
+
+@pytest.mark.parametrize("mode", ["whole", "banded", "tiled"])
+def test_bf16_stays_near_in_every_mode(mode: Mode, model: DyNet, picture: Picture) -> None:
+    def settings(precision: restore.Precision) -> RestoreSettings:
+        return RestoreSettings(mode=mode, tile=32, overlap=8, band_rows=8, precision=precision)
+
+    exact, rough = (Restorer(model, TINY, settings(precision))(picture) for precision in ("fp32", "bf16"))
+    assert rough.dtype == np.float32
+    assert 30 < psnr(rough, exact, 1.0) < 90
+
+
+def test_auto_takes_whole_then_banded_then_says_what_would_help(model: DyNet, monkeypatch: pytest.MonkeyPatch) -> None:
+    restorer = Restorer(model, TINY)
+    whole = peak_bytes(model.settings, 3000, 4000)
+    banded = peak_bytes(model.settings, 3000, 4000, RestoreSettings().band_rows)
+    assert banded < whole / 5
+    free = {"now": whole}
+    monkeypatch.setattr(restore, "available_bytes", lambda device: free["now"])
+    assert restorer.mode_for(3000, 4000) == "whole"
+    free["now"] = whole - 1
+    assert restorer.mode_for(3000, 4000) == "banded"
+    free["now"] = banded - 1
+    with pytest.raises(TooLargeError, match=r"4000×3000 pixels need about [0-9.]+ GB in bands, .* choose mode tiled"):
+        restorer.mode_for(3000, 4000)
+    assert Restorer(model, TINY, SMALL_TILES).mode_for(3000, 4000) == "tiled", "what was asked for is done"
+
+
+def test_the_estimate_is_proportional_to_pixels_and_halved_by_bf16() -> None:
+    settings = DyNetSettings()
+    assert peak_bytes(settings, 1000, 2000) == pytest.approx(4 * peak_bytes(settings, 500, 1000), rel=1e-6)
+    assert peak_bytes(settings, 64, 64, precision="bf16") == pytest.approx(peak_bytes(settings, 64, 64) / 2, abs=2)
+    assert peak_bytes(settings, 64, 64, band_rows=64) >= peak_bytes(settings, 64, 64)
+
+
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("CUDA out of memory."), RuntimeError("can't allocate memory")]
+)
+def test_memory_that_ends_is_said_with_what_may_help(error: Exception, model: DyNet, picture: Picture) -> None:
+    def full(*arguments: object, **more: object) -> None:
+        raise error
+
+    model.forward = full  # type: ignore[method-assign,assignment]
+    with pytest.raises(TooLargeError, match="mode whole: choose mode banded"):
+        Restorer(model, TINY, RestoreSettings(mode="whole"))(picture)
+
+
+def test_other_errors_of_torch_are_not_taken_for_it(model: DyNet, picture: Picture) -> None:
+    def broken(*arguments: object, **more: object) -> None:
+        raise RuntimeError("shapes do not fit")
+
+    model.forward = broken  # type: ignore[method-assign,assignment]
+    with pytest.raises(RuntimeError, match="shapes do not fit"):
+        Restorer(model, TINY, RestoreSettings(mode="whole"))(picture)
+
+
+def test_memory_of_a_container_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(restore, "_CGROUP", tmp_path)
+    free = available_bytes(CPU)
+    assert free > 2**20
+    (tmp_path / "memory.max").write_text("max\n")
+    assert available_bytes(CPU) > 2**20
+    (tmp_path / "memory.max").write_text("5000\n")
+    (tmp_path / "memory.current").write_text("2000\n")
+    assert available_bytes(CPU) == 3000
+
+
+def test_a_variant_that_the_network_has_not_is_refused_at_once() -> None:
+    model = DyNet(DyNetSettings(width=8, heads=(1, 2, 2, 4), shared=False), depth=TINY)
+    with pytest.raises(UsageError, match="deeper"):
+        Restorer(model, DEEPER)
+
+
+def test_devices_are_those_there_are() -> None:
+    assert choose_device("cpu") == CPU
+    assert choose_device("auto").type in ("cpu", "cuda")
+    with pytest.raises(UsageError, match="no device 'cuda:99' here"):
+        choose_device("cuda:99")
+    with pytest.raises(UsageError, match="no device 'toaster'"):
+        choose_device("toaster")
+
+
+@pytest.mark.parametrize(("name", "value"), [("tile", 100), ("overlap", 300), ("band_rows", 7)])
+def test_impossible_settings_are_refused(name: str, value: int) -> None:
+    with pytest.raises(UsageError, match=str(value)):
+        RestoreSettings(**{name: value})  # type: ignore[arg-type]
+
+
+def test_pixels_are_rounded_and_clipped() -> None:
+    levels = np.arange(256, dtype=np.uint8).reshape(16, 16, 1).repeat(3, axis=2)
+    np.testing.assert_array_equal(to_pixels(from_pixels(levels)), levels)
+    odd = np.array([[[-0.5, 1.7, 0.5 / 255 + 1e-4]]], np.float32)
+    assert to_pixels(odd).tolist() == [[[0, 255, 1]]]
+    with pytest.raises(DatasetError, match="not finite"):
+        to_pixels(np.full((1, 1, 3), np.nan, np.float32))
+
+
+class _Brighter(nn.Module):
+    """Adds a variant's number to every pixel."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.zero = nn.Parameter(torch.zeros(()))
+
+    def forward(self, x: torch.Tensor, variant: float) -> torch.Tensor:
+        return x + self.zero + variant
+
+
+def test_a_sheet_shows_input_every_variant_and_clean() -> None:
+    flat = [np.full((5, 7, 3), level, np.float32) for level in (0.2, 0.4)]
+    clean = np.zeros((5, 7, 3), np.float32)
+    picture = before_after(_Brighter(), [0.2, np.nan], [(seen, clean) for seen in flat])  # type: ignore[list-item]
+    assert picture.shape == (5 + 4 + 5, 4 * 7 + 3 * 4, 3) and picture.dtype == np.uint8
+    assert picture[::9, ::11, 0].tolist() == [[51, 102, 0, 0], [102, 153, 0, 0]]
+    assert (picture[5:9] == 255).all() and (picture[:, 7:11] == 255).all()
+
+
+def test_a_sheet_of_one_picture_is_that_picture() -> None:
+    one = np.arange(60, dtype=np.uint8).reshape(4, 5, 3)
+    np.testing.assert_array_equal(sheet([[one]]), one)
