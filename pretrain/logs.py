@@ -11,6 +11,7 @@ A resumed run first takes away the lines of steps that it will do again, so the 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -152,11 +153,11 @@ class RunLog:
         return self._window.saved()
 
     def close(self) -> None:
-        with explained("write", str(self._folder / LINES)):
-            self._lines.close()
-            if self._events:
-                self._events.close()
         self._progress.close()
+        with explained("write", str(self._folder / LINES)), contextlib.ExitStack() as closing:
+            closing.callback(self._lines.close)  # each is closed even where the other cannot write its last bytes
+            if self._events:
+                closing.callback(self._events.close)
 
 
 def read_log(folder: Path, kind: str | None = None) -> list[dict[str, Any]]:

@@ -27,7 +27,7 @@ def safetensors_bytes(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]
         metadata: text → text, as the format wants it.
     """
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    data = memoryview(safetensors.torch.save(plain, dict(metadata)))
+    data = memoryview(safetensors.torch.save(plain, dict(metadata) or None))
     length = int.from_bytes(data[:8], "little")
     header = json.loads(bytes(data[8 : 8 + length]))
     text = json.dumps(header, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
