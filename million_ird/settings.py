@@ -326,6 +326,8 @@ def _only_table(target: Any, path: str, text: str) -> dict[str, Any]:
 def _plain_value(value: Any, hint: Any) -> Any:
     """`value` of a field of type `hint`; a whole number where a float is meant becomes one, so that one setting has
     one spelling."""
+    if isinstance(value, list | tuple) and typing.get_origin(hint) in (typing.Union, types.UnionType):
+        hint = next(choice for choice in typing.get_args(hint) if typing.get_origin(choice) is tuple)
     arguments = typing.get_args(hint)
     if dataclasses.is_dataclass(value):
         return to_dict(value)

@@ -62,6 +62,7 @@ class StreamSettings:
     damage_grace: int = 1000
     """Samples of a rank to see before that share is judged."""
     holdout: HoldoutSettings = field(default_factory=HoldoutSettings)
+    """Chosen once, when a run begins."""
 
     def __post_init__(self) -> None:
         for name, least in _LEAST.items():
