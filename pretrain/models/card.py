@@ -1,0 +1,93 @@
+"""The model card: a README.md in the Hugging Face convention, beside the weights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from pretrain.models.counting import count_operations, parameters
+from pretrain.models.dynet import DyNet
+from pretrain.models.variants import Variant
+
+SIDE = 224
+"""Side of the image for which the card counts operations, the size of the papers' tables."""
+
+
+def model_card(name: str, model: DyNet, variants: Sequence[Variant], metadata: Mapping[str, str]) -> str:
+    """The card's text.
+
+    Args:
+        name: what the model is called.
+        model: the network.
+        variants: those it was trained for.
+        metadata: `license` (the publisher's choice, an identifier of the Hugging Face Hub), `licences` (JSON: licence
+            of the training data → patches) and `stream_fingerprint` are used where they are given.
+    """
+    front = ["---", *_license(metadata), "library_name: million-ird", "pipeline_tag: image-to-image"]
+    front += ["tags:", "- image-restoration", "- denoising", "---", ""]
+    kind = "shared blocks (DyNet)" if model.settings.shared else "blocks of their own (PromptIR-shaped control)"
+    body = [
+        f"# {_plain(name)}",
+        "",
+        f"An image restoration network of million-ird with {kind}, width {model.settings.width},",
+        f"{parameters(model):,} parameters, prompts on the {model.settings.prompt_placement}.",
+        "It takes and gives RGB images of any size, values 0 to 1; the result is not clamped.",
+        "",
+        f"| variant | repeats | multiply-accumulates at {SIDE} × {SIDE} |",
+        "| --- | --- | ---: |",
+        *(_variant_row(model, variant) for variant in variants),
+        "",
+        "The variants are the same weights: a variant says how often each block is applied.",
+        "",
+        "```python",
+        "from pretrain.models.pretrained import from_pretrained",
+        "",
+        'pretrained = from_pretrained("path/to/this/folder")',
+        f'restored = pretrained.model(image, pretrained.variant("{variants[0].name}"))  # (B, 3, H, W), 0 to 1',
+        "```",
+        "",
+        *_data(metadata),
+    ]
+    return "\n".join(front + body)
+
+
+def _license(metadata: Mapping[str, str]) -> list[str]:
+    chosen = metadata.get("license", "")
+    if chosen:
+        return [f"license: {json.dumps(chosen)}"]
+    return [
+        "license: other",
+        "license_name: not-yet-chosen  # by whoever publishes this: see the data's licenses below",
+    ]
+
+
+def _variant_row(model: DyNet, variant: Variant) -> str:
+    giga = count_operations(model, variant, SIDE, SIDE).multiply_accumulates / 1e9
+    return f"| {_plain(variant.name)} | {list(variant.repeats)} | {giga:.2f} G |"
+
+
+def _data(metadata: Mapping[str, str]) -> list[str]:
+    lines = []
+    if metadata.get("stream_fingerprint"):
+        lines += [f"Trained on data of fingerprint `{_plain(metadata['stream_fingerprint'])}`.", ""]
+    licences = _counts(metadata.get("licences", ""))
+    if licences:
+        lines += ["| License of the training data, as its sources stated it | patches |", "| --- | ---: |"]
+        ranked = sorted(licences.items(), key=lambda item: (-item[1], item[0]))
+        lines += [f"| {_plain(name or 'not stated')[:200]} | {count:,} |" for name, count in ranked]
+        lines.append("")
+    return lines
+
+
+def _counts(text: str) -> dict[str, int]:
+    """Licences as they stand in the metadata; a file of strangers may hold anything there, and then has none."""
+    try:
+        read = json.loads(text or "{}")
+    except json.JSONDecodeError:
+        return {}
+    return {str(key): value for key, value in read.items() if type(value) is int} if isinstance(read, dict) else {}
+
+
+def _plain(text: str) -> str:
+    """Text from outside that cannot break out of its line or cell."""
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;").replace("`", "'")

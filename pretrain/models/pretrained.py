@@ -1,0 +1,226 @@
+"""Networks in folders of the Hugging Face convention: `config.json`, `model.safetensors`, `README.md`.
+
+The weights file says by itself what network it holds, so it may also stand alone: its metadata has `architecture` (JSON
+of `DyNetSettings`), `variants` (JSON: name → repeats), `depth` (JSON: repeats, of a network that shares no blocks) and
+whatever its maker knew besides. Checkpoints of a training run are read as well, and those of the published codes.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import torch
+from torch import Tensor
+
+from million_ird import settings
+from million_ird.errors import DatasetError, UsageError
+from million_ird.store import Store, explained
+from pretrain.models.card import model_card
+from pretrain.models.dynet import DyNet, DyNetSettings
+from pretrain.models.promptir import from_published, is_published
+from pretrain.models.variants import LARGE, SHIPPED, Variant, deepest, named
+from pretrain.weights import read_safetensors, safetensors_bytes
+
+CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
+ARCHITECTURE, VARIANTS, DEPTH = "architecture", "variants", "depth"
+"""Keys of the weights' metadata that say what the network is."""
+_PICKLES = (".ckpt", ".pth", ".pt")
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A network with weights, and what is known about it."""
+
+    model: DyNet
+    """In evaluation mode, on the CPU."""
+    variants: tuple[Variant, ...]
+    """Those it was trained for, the first one being the default."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    """What else its maker wrote down: recipe, fingerprint and licences of the data, …"""
+
+    def variant(self, name: str = "") -> Variant:
+        """The variant of that name, or the first. Raises UsageError where there is none, naming those there are."""
+        return named(name, self.variants) if name else self.variants[0]
+
+
+def save_pretrained(
+    folder: str | Path,
+    model: DyNet,
+    variants: Sequence[Variant],
+    metadata: Mapping[str, str] | None = None,
+    name: str = "",
+) -> None:
+    """Writes a folder that `from_pretrained` reads back exactly, with a model card.
+
+    Args:
+        folder: made if need be; files of these names in it are replaced, each at once.
+        model: the network, on any device.
+        variants: those it was trained for, the first one being the default; at least one.
+        metadata: text to keep with the weights; `license` and `licences` are used by the card (see `model_card`).
+        name: what the card calls the model; else the folder's name.
+
+    Raises:
+        StoreError: the folder cannot be written.
+        UsageError: no variant, or one that the network cannot run.
+    """
+    everything = weights_metadata(model, variants, metadata or {})
+    head, data = safetensors_bytes(model.state_dict(), everything)
+    config = {"model_type": "dynet", **{key: json.loads(everything[key]) for key in _described(everything)}}
+    card = model_card(name or Path(folder).absolute().name, model, variants, everything)
+    store = Store(str(folder))
+    store.write(WEIGHTS, head + bytes(data))
+    store.write(CARD, card.encode())
+    store.write(CONFIG, (json.dumps(config, indent=2) + "\n").encode())
+    store.sweep()
+
+
+def weights_metadata(model: DyNet, variants: Sequence[Variant], more: Mapping[str, str]) -> dict[str, str]:
+    """What a weights file needs to be read back by `from_pretrained`, and `more`.
+
+    Raises:
+        UsageError: no variant, or one that the network cannot run.
+    """
+    if not variants:
+        raise UsageError("a network is saved with at least one variant")
+    for variant in variants:
+        model.check_variant(variant)
+    own = {
+        "format": "pt",  # what readers of the Hugging Face convention look for
+        ARCHITECTURE: json.dumps(settings.to_dict(model.settings)),
+        VARIANTS: json.dumps({variant.name: list(variant.repeats) for variant in variants}),
+    }
+    depth = {DEPTH: json.dumps(list(model.depth.repeats))} if model.depth else {}
+    return {**more, **own, **depth}
+
+
+def from_pretrained(location: str | Path) -> Pretrained:
+    """Reads a network: a folder of `save_pretrained`, a checkpoint or a run of `million-ird pretrain` (of a run the
+    best checkpoint, or else the newest), a weights file alone, or a `.ckpt` of the published PromptIR or DyNet.
+
+    Nothing in a file is executed.
+
+    Raises:
+        UsageError: there is nothing to read at `location`.
+        DatasetError: what is there is damaged, or is no network of ours; one line says which file and what is wrong.
+    """
+    path = weights_file(Path(location).expanduser())
+    if path.suffix in _PICKLES:
+        return _published(_read_pickle(path), path, {})
+    try:
+        with explained("read", str(path)):
+            tensors, metadata = read_safetensors(path)
+    except (safetensors.SafetensorError, ValueError) as error:
+        raise DatasetError(f"{path} is damaged or no safetensors file: {error}") from error
+    if ARCHITECTURE not in metadata and is_published(tensors):
+        return _published(tensors, path, metadata)
+    _compare_config(path, metadata)
+    model, variants = _describe(path, metadata)
+    load_weights(model, tensors, str(path))
+    rest = {key: value for key, value in metadata.items() if key not in (*_described(metadata), "format")}
+    return Pretrained(model.eval(), variants, rest)
+
+
+def weights_file(location: Path) -> Path:
+    """The weights file that a location means; see `from_pretrained`.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if location.is_file():
+        return location
+    if (location / WEIGHTS).is_file():
+        return location / WEIGHTS
+    from pretrain.checkpoint import FOLDER, Checkpoints, CheckpointSettings
+
+    if (location / FOLDER).is_dir():
+        checkpoints = Checkpoints(location, CheckpointSettings())
+        steps = checkpoints.steps()
+        if steps:
+            return (checkpoints.best() or checkpoints.path(steps[-1])) / WEIGHTS
+        raise UsageError(f"the run in {location} has no checkpoint yet")
+    if location.exists():
+        raise UsageError(f"{location} has no {WEIGHTS}: it is no folder of a model, checkpoint or run")
+    raise UsageError(f"there is no file or folder {location}")
+
+
+def load_weights(model: DyNet, state: Mapping[str, Tensor], place: str) -> None:
+    """Puts weights into a model, bit by bit as they are.
+
+    Raises:
+        DatasetError: they are of another network. The text names `place` and, where that is why, both widths.
+    """
+    own = model.state_dict()
+    width = state["embed.weight"].shape[0] if "embed.weight" in state and state["embed.weight"].ndim else None
+    if width is not None and width != model.settings.width:
+        raise DatasetError(f"{place} is of width {width}, the network here of width {model.settings.width}")
+    for name in sorted(own.keys() | state.keys()):
+        if name not in state or name not in own:
+            how = "misses" if name not in state else "has, beyond the network's weights,"
+            raise DatasetError(f"{place} is of another network: it {how} {name}")
+        if own[name].shape != state[name].shape:
+            there, here = list(state[name].shape), list(own[name].shape)
+            raise DatasetError(f"{place} is of another network: {name} is {there} there and {here} here")
+    model.load_state_dict(dict(state))
+
+
+def _described(metadata: Mapping[str, str]) -> list[str]:
+    return [key for key in (ARCHITECTURE, VARIANTS, DEPTH) if key in metadata]
+
+
+def _describe(path: Path, metadata: Mapping[str, str]) -> tuple[DyNet, tuple[Variant, ...]]:
+    """The network that metadata tell of, with weights yet to come, and its variants."""
+    try:
+        shape = settings.from_dict(DyNetSettings, json.loads(metadata[ARCHITECTURE]))
+        variants = tuple(Variant.of(name, repeats) for name, repeats in json.loads(metadata[VARIANTS]).items())
+        depth = Variant.of(DEPTH, json.loads(metadata[DEPTH])) if DEPTH in metadata else deepest(variants)
+        model = DyNet(shape, None if shape.shared else depth)
+        for variant in variants:
+            model.check_variant(variant)
+    except KeyError as error:
+        raise DatasetError(f"{path} does not say what network it holds: its metadata have no {error}") from error
+    except (UsageError, ValueError, TypeError, AttributeError) as error:  # whatever a stranger wrote as JSON
+        raise DatasetError(f"{path}: what it says of its network cannot be: {error}") from error
+    return model, variants
+
+
+def _compare_config(path: Path, metadata: Mapping[str, str]) -> None:
+    """A config.json that someone changed must not be passed over in silence: the weights decide."""
+    file = path.with_name(CONFIG)
+    if path.name != WEIGHTS or not file.is_file():
+        return
+    try:
+        config: Any = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{file} cannot be read: {error}") from error
+    for key in _described(metadata):
+        if not isinstance(config, dict) or config.get(key) != json.loads(metadata[key]):
+            raise DatasetError(f"{file} and {path.name} disagree about {key!r}: one of them is of another network")
+
+
+def _read_pickle(path: Path) -> dict[str, Tensor]:
+    """The state in a file of `torch.save`, of tensors and plain values only."""
+    try:
+        with explained("read", str(path)):
+            read = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise DatasetError(f"{path} is damaged or holds more than tensors: {first}") from error
+    state = read.get("state_dict", read) if isinstance(read, dict) else {}
+    if not isinstance(state, dict) or not is_published({k: v for k, v in state.items() if isinstance(v, Tensor)}):
+        raise DatasetError(f"{path} holds no network of the published PromptIR or DyNet")
+    return {str(key): value for key, value in state.items() if isinstance(value, Tensor)}
+
+
+def _published(state: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str]) -> Pretrained:
+    model = from_published(state, str(path))
+    if model.depth is None:
+        return Pretrained(model.eval(), SHIPPED, metadata)
+    return Pretrained(
+        model.eval(), (Variant(LARGE.name, model.depth.encoder, model.depth.latent, model.depth.decoder),), metadata
+    )
