@@ -12,8 +12,7 @@ itself is not written here a second time: `DyNet.forward` asks whoever calls it 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -38,7 +37,13 @@ _STRIDE = 2
 
 
 @torch.no_grad()
-def restore_banded(model: DyNet, image: Tensor, variant: Variant, band_rows: int = DEFAULT_ROWS) -> Tensor:
+def restore_banded(
+    model: DyNet,
+    image: Tensor,
+    variant: Variant,
+    band_rows: int = DEFAULT_ROWS,
+    after_part: Callable[[int, int], None] | None = None,
+) -> Tensor:
     """What `model(image, variant)` gives, within 1e-4, at lower peak memory.
 
     Args:
@@ -46,12 +51,16 @@ def restore_banded(model: DyNet, image: Tensor, variant: Variant, band_rows: int
         image: (B, 3, H, W) in [0, 1], any height and width.
         variant: how often each block is applied.
         band_rows: an even number; fewer rows take less memory and repeat more of the context between bands.
+        after_part: told how many parts of the network (blocks, resamplings) are done, and of how many.
 
     Raises:
         UsageError: `band_rows` is odd or below 2.
     """
     check_rows(band_rows)
-    result: Tensor = model(image, variant, run=Bands(band_rows))
+    bands = Bands(band_rows)
+    if after_part is not None:
+        bands = _Counted(band_rows, after_part, _parts(model, image, variant))
+    result: Tensor = model(image, variant, run=bands)
     return result
 
 
@@ -61,14 +70,14 @@ def check_rows(band_rows: int) -> None:
         raise UsageError(f"a band has an even number of rows, 2 or more, not {band_rows}")
 
 
-@dataclass(frozen=True)
 class Bands:
     """How to run a part of DyNet band by band: what its `forward` takes as `run`.
 
     A transformer block writes its result over its input. No gradients.
     """
 
-    rows: int
+    def __init__(self, rows: int) -> None:
+        self.rows = rows
 
     def __call__(self, module: nn.Module, x: Tensor) -> Tensor:
         if isinstance(module, TransformerBlock):
@@ -77,6 +86,27 @@ class Bands:
             return _local(module, x, self.rows)
         result: Tensor = module(x)  # a part that is not known here is run whole, which is always right
         return result
+
+
+class _Counted(Bands):
+    """Says after each part how many are done."""
+
+    def __init__(self, rows: int, after_part: Callable[[int, int], None], total: int) -> None:
+        super().__init__(rows)
+        self._after_part, self._total, self._done = after_part, total, 0
+
+    def __call__(self, module: nn.Module, x: Tensor) -> Tensor:
+        result = super().__call__(module, x)
+        self._done += 1
+        self._after_part(self._done, self._total)
+        return result
+
+
+def _parts(model: DyNet, image: Tensor, variant: Variant) -> int:
+    """How many parts `model` asks to be run for an image: as many as for the smallest one."""
+    said: list[int] = []
+    model(image[:, :, :1, :1], variant, run=_Counted(_STRIDE, lambda done, _: said.append(done), 0))
+    return said[-1]
 
 
 class _Band(NamedTuple):

@@ -64,7 +64,7 @@ class Restorer:
         variant: how often its blocks are applied.
         settings: whole, tiled or banded.
         device: where it is computed.
-        after_tile: told in tiled mode how many tiles of a picture are done, and of how many.
+        after_part: told, in all modes but `whole`, how many parts of a picture's work are done, and of how many.
     """
 
     def __init__(
@@ -73,11 +73,11 @@ class Restorer:
         variant: Variant,
         settings: RestoreSettings | None = None,
         device: torch.device | None = None,
-        after_tile: Callable[[int, int], None] | None = None,
+        after_part: Callable[[int, int], None] | None = None,
     ) -> None:
         self.settings, self.variant, self.device = settings or RestoreSettings(), variant, device or torch.device("cpu")
         model.check_variant(variant)
-        self._model, self._after_tile = model.to(self.device).eval(), after_tile
+        self._model, self._after_part = model.to(self.device).eval(), after_part
 
     def __call__(self, picture: Picture) -> Picture:
         """The restored picture, float32 of the same shape, not clipped to [0, 1].
@@ -118,9 +118,9 @@ class Restorer:
     def _run(self, image: Tensor, mode: Mode) -> Tensor:
         settings = self.settings
         if mode == "tiled":
-            return restore_tiled(self._model, image, self.variant, settings.tile, settings.overlap, self._after_tile)
+            return restore_tiled(self._model, image, self.variant, settings.tile, settings.overlap, self._after_part)
         if mode == "banded":
-            return restore_banded(self._model, image, self.variant, settings.band_rows)
+            return restore_banded(self._model, image, self.variant, settings.band_rows, self._after_part)
         result: Tensor = self._model(image, self.variant)
         return result
 
@@ -217,10 +217,10 @@ def before_after(model: nn.Module, variants: Sequence[Variant], pairs: Sequence[
             image = _image(seen, device)
             restored = [_picture(model(image, variant=variant)) for variant in variants]
             rows.append([to_pixels(np.nan_to_num(picture, posinf=0, neginf=0)) for picture in (seen, *restored, clean)])
-    return sheet(rows)
+    return side_by_side(rows)
 
 
-def sheet(rows: Sequence[Sequence[Pixels]]) -> Pixels:
+def side_by_side(rows: Sequence[Sequence[Pixels]]) -> Pixels:
     """Rows of pictures, all of one size, with white between them."""
     height, width = rows[0][0].shape[:2]
     shape = len(rows) * (height + _GAP) - _GAP, len(rows[0]) * (width + _GAP) - _GAP, 3

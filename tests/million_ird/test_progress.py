@@ -84,3 +84,25 @@ def test_units_have_the_name_that_they_are_given(clock: Clock) -> None:
         "restore: 1 of 3 pictures were done already",
         "restore: 2/3 pictures, about 0 s left",
     ]
+
+
+def test_a_long_unit_is_seen_to_advance(clock: Clock) -> None:
+    log = io.StringIO()
+    steps = Progress("restore", 2, stream=log, unit="pictures")
+    for done in range(1, 5):
+        clock.now += 5
+        steps.within(done, 4)
+    steps.advance({})
+    steps.close()
+    assert log.getvalue().splitlines() == [
+        "restore: 0/2 pictures, 50% of the next, about 30 s left",
+        "restore: 0/2 pictures, 100% of the next, about 20 s left",
+        "restore: 1/2 pictures, about 20 s left",
+    ]
+
+
+def test_a_text_gets_a_line_of_its_own_also_on_a_terminal() -> None:
+    screen = Terminal()
+    steps = Progress("restore", 2, stream=screen)
+    steps.line("a.jpg: damaged")
+    assert screen.getvalue() == "\x1b[2Ka.jpg: damaged\n"

@@ -27,7 +27,7 @@ from pretrain.restore import (
     choose_device,
     from_pixels,
     peak_bytes,
-    sheet,
+    side_by_side,
     to_pixels,
 )
 
@@ -68,6 +68,14 @@ def test_it_is_the_networks_own_output(model: DyNet, picture: Picture) -> None:
     got = Restorer(model, DEEPER, RestoreSettings(mode="whole"))(picture)
     np.testing.assert_allclose(got, expected.numpy(), atol=1e-6)
     assert np.abs(got - Restorer(model, TINY, RestoreSettings(mode="whole"))(picture)).max() > 1e-3
+
+
+@pytest.mark.parametrize("mode", ["tiled", "banded"])
+def test_it_says_how_far_it_is(mode: Mode, model: DyNet, picture: Picture) -> None:
+    said: list[tuple[int, int]] = []
+    settings = RestoreSettings(mode=mode, tile=32, overlap=8)
+    Restorer(model, TINY, settings, after_part=lambda done, total: said.append((done, total)))(picture)
+    assert said == [(number, len(said)) for number in range(1, len(said) + 1)] and len(said) > 3
 
 
 @pytest.mark.parametrize("mode", ["whole", "banded", "tiled"])
@@ -187,4 +195,4 @@ def test_a_sheet_shows_input_every_variant_and_clean() -> None:
 
 def test_a_sheet_of_one_picture_is_that_picture() -> None:
     one = np.arange(60, dtype=np.uint8).reshape(4, 5, 3)
-    np.testing.assert_array_equal(sheet([[one]]), one)
+    np.testing.assert_array_equal(side_by_side([[one]]), one)
