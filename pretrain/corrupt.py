@@ -84,6 +84,8 @@ class Degraded:
 
     input: Crop
     """What the model sees, uint8 (side, side, 3)."""
+    corrupted: Crop
+    """The same before its masked cells were filled."""
     degraded: Cells
     """Cells that the corruption was applied to, (rows, columns)."""
     masked: Cells
@@ -102,7 +104,8 @@ def degrade(crop: Crop, rng: np.random.Generator, corrupting: CorruptSettings, m
     plan = plan_cells(rng, crop.shape[0], masking)
     levels = draw_levels(rng, corrupting)
     corrupted, kinds = corrupt(crop, plan.degraded, rng, corrupting, levels)
-    return Degraded(fill(corrupted, plan.masked, masking, rng), plan.degraded, plan.masked, kinds, levels)
+    filled = fill(corrupted, plan.masked, masking, rng)
+    return Degraded(filled, corrupted, plan.degraded, plan.masked, kinds, levels)
 
 
 def draw_levels(rng: np.random.Generator, settings: CorruptSettings) -> Levels:
@@ -165,7 +168,7 @@ def _add_noise(
     """
     raw = rng.integers(0, 2**64, -(-pixels.size // 4), np.uint64).astype("<u8", copy=False).view("<u2")
     levels = np.rint(quantiles * np.float32(scale)).astype(np.int16)
-    noisy = levels.take(raw[: pixels.size].reshape(pixels.shape))
+    noisy: npt.NDArray[np.int16] = levels.take(raw[: pixels.size].reshape(pixels.shape))
     noisy += pixels
     np.clip(noisy, 0, 255, out=noisy)
     return noisy.astype(np.uint8)
