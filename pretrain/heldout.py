@@ -15,10 +15,11 @@ from million_ird.errors import DatasetError, UsageError
 from pretrain.corrupt import CorruptSettings, degrade
 from pretrain.crop import Crop, DamagedPatchError, random_crop
 from pretrain.masking import MaskSettings
+from pretrain.restore import Picture, from_pixels
 from pretrain.stream.index import Patch
 from pretrain.stream.samples import sample_rng
 from pretrain.stream.stream import Stream
-from pretrain.validate import Picture, Task, ValidationSettings
+from pretrain.validate import Task, ValidationSettings
 
 Made = TypeVar("Made")
 
@@ -57,7 +58,7 @@ def heldout_tasks(
 
     def noisy(patch: Patch, clean: Crop) -> tuple[Picture, Picture]:
         rng = sample_rng(_SEED, 1, patch.key, _WHOLE)
-        picture = _float(clean)
+        picture = from_pixels(clean)
         noise = rng.standard_normal(picture.shape, np.float32) * np.float32(settings.sigma / 255.0)
         return picture + noise, picture
 
@@ -65,7 +66,9 @@ def heldout_tasks(
     if settings.crops:
         chosen = spread(stream.held_out, settings.crops)
         pair = _kept(corrupted, chosen)
-        tasks.append(Task("corrupted", len(chosen), lambda i: (_float(pair(i)[0]), _float(pair(i)[1])), settings.batch))
+        tasks.append(
+            Task("corrupted", len(chosen), lambda i: (from_pixels(pair(i)[0]), from_pixels(pair(i)[1])), settings.batch)
+        )
     if settings.patches:
         patches = spread(stream.held_out, settings.patches)
         picture = _kept(whole, patches)
@@ -94,8 +97,3 @@ def _square(stream: Stream, patch: Patch, side: int, rng: np.random.Generator) -
         return random_crop(data, patch.encoding, patch.width, patch.height, patch.orientation, side, rng)
     except DamagedPatchError as error:
         raise DatasetError(f"held-out patch {patch.key}: {error}") from error
-
-
-def _float(crop: Crop) -> Picture:
-    """uint8 0 to 255 → float32 0 to 1, as the model sees training crops."""
-    return crop.astype(np.float32) / np.float32(255.0)

@@ -26,9 +26,12 @@ from million_ird.errors import MillionIrdError, UsageError
 from pretrain.checkpoint import Checkpoint, Checkpoints
 from pretrain.draw import draw_variants
 from pretrain.ema import Ema
-from pretrain.first_weights import load_weights, read_init
+from pretrain.final_model import write_final_model
+from pretrain.first_weights import read_init
 from pretrain.guard import Guard
 from pretrain.logs import RunLog, StepRecord
+from pretrain.models.dynet import DyNet
+from pretrain.models.pretrained import load_weights, weights_metadata
 from pretrain.models.variants import Variant
 from pretrain.optimizer import make_optimizer, set_learning_rate
 from pretrain.ranks import Ranks
@@ -39,8 +42,8 @@ from pretrain.signals import StopRequest
 from pretrain.step import Loss, Precision, Samples, StepResult, StepSettings, training_step
 from pretrain.validate import Scores, mean_score
 
-STREAM = "stream_fingerprint"
-"""Metadata key of a checkpoint: the fingerprint of the stream it was trained on."""
+RECIPE, STREAM = "recipe", "stream_fingerprint"
+"""Metadata keys of a checkpoint: the resolved recipe, and the fingerprint of the data it was trained on."""
 
 
 class Batch(Samples, Protocol):
@@ -98,8 +101,8 @@ class Training:
 
     recipe: TrainingRecipe
     """Steps, optimiser, draw of variants and the like."""
-    model: nn.Module
-    """Called as `model(x_BCHW, variant=…)`, on the CPU, with its first weights, equal on every rank."""
+    model: DyNet
+    """On the CPU, with random weights, equal on every rank."""
     source: Source
     """Where batches come from."""
     judge: Judge | None
@@ -107,7 +110,7 @@ class Training:
     validate_every: int
     """Steps between two validations; 0: only after the last."""
     metadata: Mapping[str, str]
-    """Written into each checkpoint beside the weights: architecture, variants, licences …"""
+    """Text to keep with the weights, `licences` for example; network, recipe and fingerprint are added."""
     describe: Callable[[Any], Mapping[str, float]] = field(default=lambda batch: {})
     """Numbers of a batch to log as means: fractions of masked cells and the like."""
     loss: Loss = F.l1_loss
@@ -157,6 +160,8 @@ class Loop:
         self._training, self._recipe, self._ranks, self._out = training, recipe, ranks, out
         self._variants = recipe.trained_variants()
         self._checkpoints = Checkpoints(out, recipe.checkpoint, self._say)
+        more = {RECIPE: recipe.to_toml(), STREAM: training.source.fingerprint}
+        self._metadata = weights_metadata(training.model, self._variants, {**training.metadata, **more})
         self._how = step_settings(recipe, ranks.device, training.loss)
         checkpoint = ranks.from_first(self._checkpoints.newest)
         self._load_weights(checkpoint)
@@ -176,8 +181,7 @@ class Loop:
 
     def run(self, stop: StopRequest) -> int:
         """Steps until the end or a request to stop; the exit code."""
-        recipe, saved = self._recipe, self._step
-        ranks = self._ranks
+        recipe, ranks = self._recipe, self._ranks
         batches = self._training.source.loader(
             recipe.batch,
             ranks.rank,
@@ -193,10 +197,10 @@ class Loop:
                 stopping = stop.agreed(self._ranks)
                 if better or stopping or self._is_due(recipe.checkpoint.every):
                     self._save(better)
-                    saved = self._step
-                if stopping:
-                    self._say(f"stopped after step {saved:,}, which is saved; go on with --resume")
+                if stopping and self._step < recipe.steps:
+                    self._say(f"stopped after step {self._step:,}, which is saved; go on with --resume")
                     return stop.exit_code
+            ranks.from_first(lambda: write_final_model(self._out, self._checkpoints, recipe.name))
             return 0
         finally:
             with contextlib.ExitStack() as closing:  # each is closed even where another one fails
@@ -223,10 +227,7 @@ class Loop:
         self._tally.add(variants, seconds - waited, bool(result.verdict))
         self._note(batch, result, rate, seconds, waited)
         if self._guard.exhausted:
-            raise MillionIrdError(
-                f"{self._guard.in_a_row} steps in a row had to be skipped, the last at step {self._step:,}: "
-                f"{result.verdict}. Try a lower optimizer.lr or precision=fp32, and --resume from the last checkpoint"
-            )
+            self._ranks.from_first(lambda: self._give_up(result))
 
     def _note(self, batch: Batch, result: StepResult, rate: float, seconds: float, waited: float) -> None:
         """Takes the step down in the log: means over the ranks, sums of what is counted."""
@@ -255,6 +256,13 @@ class Loop:
                 },
                 counts={"substituted": self._tally.substituted, "skipped": self._guard.skipped},
             )
+        )
+
+    def _give_up(self, result: StepResult) -> None:
+        raise MillionIrdError(
+            f"{self._guard.in_a_row} steps in a row had to be skipped, the last at step {self._step:,}: "
+            f"{result.verdict}. Go on from the last checkpoint with --resume, or begin anew with a lower optimizer.lr "
+            "or precision=fp32"
         )
 
     def _say(self, text: str) -> None:
@@ -299,7 +307,7 @@ class Loop:
                 position=self._step * self._recipe.batch,
                 model=self._model.state_dict(),
                 optimiser=self._optimizer.state_dict(),
-                metadata={**self._training.metadata, STREAM: self._training.source.fingerprint},
+                metadata=self._metadata,
                 ema=self._ema.state() if self._ema else None,
                 rng={"torch": torch.get_rng_state()},
                 best=self._best,

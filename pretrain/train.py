@@ -9,7 +9,7 @@ from pathlib import Path
 
 from million_ird.errors import UsageError
 from pretrain.corrupt import degrade
-from pretrain.first_weights import first_network, network_metadata
+from pretrain.first_weights import first_network
 from pretrain.heldout import heldout_tasks
 from pretrain.launch import Device, RaySettings, launch_here, launch_on_ray
 from pretrain.loop import Training, run_training
@@ -71,7 +71,7 @@ def assemble(recipe: PretrainRecipe, out: Path, ranks: Ranks) -> Training:
         source=stream,
         judge=judge,
         validate_every=recipe.validation.every,
-        metadata={**network_metadata(recipe), "licences": json.dumps(dict(stream.licences))},
+        metadata={"licences": json.dumps(dict(stream.licences))},
         describe=fractions,
     )
 

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -19,16 +18,14 @@ from million_ird.errors import UsageError
 from million_ird.metrics import psnr
 from pretrain.models.variants import Variant
 from pretrain.ranks import Ranks
+from pretrain.restore import Picture, Pixels, before_after
 
-Picture = npt.NDArray[np.float32]
-"""(H, W, 3) RGB; clean ones lie in 0 to 1."""
-Pixels = npt.NDArray[np.uint8]
 Scores = dict[str, dict[str, float]]
 """Variant → task → mean PSNR in dB."""
 
-_SHOWN_SIDE = 256
 MOST_DB = 100.0
 """What a perfectly restored picture counts, so that means stay finite."""
+_SHOWN_SIDE = 256
 
 
 @dataclass(frozen=True)
@@ -99,16 +96,14 @@ class Validator:
         """For each task a picture, (H, W, 3) RGB: a row for each of the first pairs with the input, what each variant
         makes of it, and the clean picture; of large ones a square from the middle. No collective call."""
         with _judging(model):
-            return {
-                task.name: np.concatenate([self._row(model, task.pair(i)) for i in range(min(self._shown, task.count))])
-                for task in self._tasks
-                if self._shown and task.count
-            }
+            return {task.name: self._picture(model, task) for task in self._tasks if self._shown}
 
-    def _row(self, model: nn.Module, pair: tuple[Picture, Picture]) -> Pixels:
-        seen, clean = pair
-        restored = [_restored(model, variant, [seen], self._ranks.device)[0] for variant in self._variants]
-        return np.concatenate([to_pixels(_middle(picture)) for picture in (seen, *restored, clean)], axis=1)
+    def _picture(self, model: nn.Module, task: Task) -> Pixels:
+        pairs = [task.pair(index) for index in range(min(self._shown, task.count))]
+        side = min(_SHOWN_SIDE, *(length for _, clean in pairs for length in clean.shape[:2]))
+        return before_after(
+            model, self._variants, [(_middle(seen, side), _middle(clean, side)) for seen, clean in pairs]
+        )
 
     def _score(self, model: nn.Module, variant: Variant, task: Task) -> float:
         starts = range(0, task.count, task.batch)
@@ -134,23 +129,10 @@ def restored_psnr(
     model: nn.Module, variant: Variant, pairs: Sequence[tuple[Picture, Picture]], device: torch.device
 ) -> list[float]:
     """PSNR in dB of each restored input, clamped to [0, 1] but not rounded, against its clean picture; at most 100."""
-    restored = _restored(model, variant, [seen for seen, _ in pairs], device)
+    x_BCHW = torch.stack([_tensor(seen) for seen, _ in pairs]).to(device)  # noqa: N806
+    restored = model(x_BCHW, variant=variant).clamp(0.0, 1.0).permute(0, 2, 3, 1).cpu().numpy()
     clean = [picture for _, picture in pairs]
     return [min(psnr(mine, theirs, 1.0), MOST_DB) for mine, theirs in zip(restored, clean, strict=True)]
-
-
-def to_pixels(picture: Picture) -> Pixels:
-    """Floats 0 to 1 → uint8 0 to 255, rounded; what lies outside is clipped."""
-    return np.rint(picture.clip(0.0, 1.0) * 255.0).astype(np.uint8)
-
-
-def _restored(
-    model: nn.Module, variant: Variant, inputs: Sequence[Picture], device: torch.device
-) -> npt.NDArray[np.float32]:
-    """(B, H, W, 3), clamped to [0, 1]."""
-    x_BCHW = torch.stack([_tensor(picture) for picture in inputs]).to(device)  # noqa: N806
-    restored: npt.NDArray[np.float32] = model(x_BCHW, variant=variant).clamp(0.0, 1.0).permute(0, 2, 3, 1).cpu().numpy()
-    return restored
 
 
 @contextmanager
@@ -165,9 +147,9 @@ def _judging(model: nn.Module) -> Iterator[None]:
         model.train(training)
 
 
-def _middle(picture: Picture) -> Picture:
-    top, left = (max(0, (length - _SHOWN_SIDE) // 2) for length in picture.shape[:2])
-    return picture[top : top + _SHOWN_SIDE, left : left + _SHOWN_SIDE]
+def _middle(picture: Picture, side: int) -> Picture:
+    top, left = ((length - side) // 2 for length in picture.shape[:2])
+    return picture[top : top + side, left : left + side]
 
 
 def _tensor(picture: Picture) -> Tensor:
