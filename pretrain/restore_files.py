@@ -1,0 +1,231 @@
+"""Restore a picture file, or a folder of them into a folder of the same shape. Run again, it goes on where it ended."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from million_ird.errors import UsageError
+from million_ird.fingerprint import UPRIGHT, transformed
+from million_ird.metrics import psnr
+from million_ird.pixels import DecodeSettings, decode, encode_png, read_header
+from million_ird.progress import Progress
+from million_ird.records import Rejection
+from million_ird.store import Store
+from pretrain.corrupt import CorruptSettings, degrade
+from pretrain.images import explain, image_files_below
+from pretrain.masking import MaskSettings
+from pretrain.restore import Picture, Pixels, TooLargeError, from_pixels, side_by_side, to_pixels
+from pretrain.stream.samples import sample_rng
+
+_CROP = 128
+"""Side of the squares in which a clean picture is corrupted: a training crop of the paper."""
+_SEED = 0
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture to restore. Names of outputs are relative to the place they go to."""
+
+    source: Path
+    restored: str
+    comparison: str
+
+
+@dataclass(frozen=True)
+class Corruption:
+    """What is done to clean pictures before they are restored, to see what a network makes of it."""
+
+    corrupting: CorruptSettings
+    masking: MaskSettings
+
+
+@dataclass
+class Outcome:
+    """What became of the pictures."""
+
+    restored: int = 0
+    there_already: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    """By reason."""
+    gains: list[tuple[float, float]] = field(default_factory=list)
+    """PSNR in dB before and after, of pictures that were corrupted on purpose."""
+
+
+def plan_jobs(source: Path, out: str) -> tuple[str, list[Job]]:
+    """The place that outputs go to, and a job for each picture, in the order of their paths.
+
+    A file goes to `out` if that ends in `.png`, else into the folder `out`. Pictures of a folder go to the same place
+    below `out`, as PNG. Where two have one name but for the suffix, their outputs keep it: `a.jpg.png`, `a.bmp.png`.
+
+    Raises:
+        UsageError: nothing to restore, or outputs would lie among the inputs.
+    """
+    if source.is_dir():
+        files = image_files_below(source)
+        if not files:
+            raise UsageError(f"{source} holds no file that could be a picture")
+        if _is_within(out, source):
+            raise UsageError(f"--out {out} lies in {source}: the results would be taken for pictures to restore")
+        return out, _jobs(source, files)
+    if not source.exists():
+        raise UsageError(f"there is no file or folder {source}")
+    if not out.lower().endswith(".png"):
+        return out, _jobs(source.parent, [source])
+    if Path(out).resolve() == source.resolve():
+        raise UsageError(f"--out {out} is the picture itself")
+    place, _, name = out.rpartition("/")
+    stem = name[: -len(".png")]
+    return place or ("/" if out.startswith("/") else "."), [Job(source, name, f"{stem}.compared.png")]
+
+
+def restore_files(
+    jobs: Sequence[Job],
+    place: str,
+    restore: Callable[[Picture], Picture],
+    progress: Progress,
+    compare: bool = False,
+    overwrite: bool = False,
+    corruption: Corruption | None = None,
+) -> Outcome:
+    """Does the jobs in order; each output appears whole or not at all.
+
+    Args:
+        jobs: as `plan_jobs` gives them.
+        place: where outputs go.
+        restore: as `pretrain.restore.Restorer` does.
+        progress: advanced once for each job; told a line for each file that is refused.
+        compare: also write before and after (and the clean picture, if it was corrupted) side by side.
+        overwrite: restore also what is there already.
+        corruption: take the pictures as clean ones, and restore what this makes of them.
+
+    Raises:
+        StoreError: an output cannot be written. Those before it stay.
+        DatasetError: the network gives numbers that are not finite.
+    """
+    store, outcome = Store(place), Outcome()
+    try:
+        for job in jobs:
+            outputs = [job.restored, job.comparison] if compare else [job.restored]
+            if not overwrite and all(store.exists(name) for name in outputs):
+                outcome.there_already += 1
+            else:
+                reason = _do(job, store, restore, compare, corruption, outcome)
+                if reason:
+                    outcome.refused[reason.partition(":")[0]] += 1
+                    progress.line(f"refused {printable(job.source)}: {reason}")
+            progress.advance({})
+    finally:
+        store.sweep()
+    return outcome
+
+
+def _do(
+    job: Job,
+    store: Store,
+    restore: Callable[[Picture], Picture],
+    compare: bool,
+    corruption: Corruption | None,
+    outcome: Outcome,
+) -> str:
+    """One job; the reason why the file is refused, or "" if it is done."""
+    clean = read_upright(job.source)
+    if isinstance(clean, Rejection):
+        return explain(clean)
+    seen = clean
+    if corruption is not None:
+        if min(clean.shape[:2]) < _CROP:
+            return f"too_small: {clean.shape[1]}×{clean.shape[0]}, to corrupt it {_CROP}×{_CROP} are needed"
+        clean, seen = corrupted(clean, corruption, job.restored)
+    try:
+        restored = to_pixels(restore(from_pixels(seen)))
+    except TooLargeError as error:
+        return f"too_large: {error}"
+    pictures = [seen, restored]
+    if corruption is not None:
+        pictures.append(clean)
+        outcome.gains.append((psnr(seen, clean, 255), psnr(restored, clean, 255)))
+    if compare:
+        store.write(job.comparison, encode_png(side_by_side([pictures])))
+    store.write(job.restored, encode_png(restored))
+    outcome.restored += 1
+    return ""
+
+
+def read_upright(path: Path) -> Pixels | Rejection:
+    """The pixels of a file: sRGB, uint8, (H, W, 3), turned as its EXIF orientation says; or why there are none.
+
+    Judged as in a dataset (docs/decoding.md). A file that cannot be read is rejected as `unreadable_file`.
+    """
+    settings = DecodeSettings()
+    try:
+        too_large = path.stat().st_size > settings.max_nbytes
+        data = b"" if too_large else path.read_bytes()
+    except OSError as error:
+        return Rejection(step="decode", reason="unreadable_file", detail=error.strerror or type(error).__name__)
+    if too_large:
+        return Rejection(step="decode", reason="too_many_bytes", detail=f"more than {settings.max_nbytes:,}")
+    header = read_header(data, settings)
+    if isinstance(header, Rejection):
+        return header
+    pixels = decode(data, header, settings)
+    if isinstance(pixels, Rejection):
+        return pixels
+    return np.ascontiguousarray(transformed(pixels, UPRIGHT[header.orientation - 1]))
+
+
+def corrupted(clean: Pixels, corruption: Corruption, name: str) -> tuple[Pixels, Pixels]:
+    """The picture, cut to whole squares of 128, and the same with each square corrupted and masked as in training.
+
+    The randomness comes from `name` and the number of the square alone.
+    """
+    height, width = (length // _CROP * _CROP for length in clean.shape[:2])
+    clean = np.ascontiguousarray(clean[:height, :width])
+    seen = np.empty_like(clean)
+    places = [(y, x) for y in range(0, height, _CROP) for x in range(0, width, _CROP)]
+    for number, (y, x) in enumerate(places):
+        square = np.s_[y : y + _CROP, x : x + _CROP]
+        rng = sample_rng(_SEED, 0, name, number)
+        seen[square] = degrade(
+            np.ascontiguousarray(clean[square]), rng, corruption.corrupting, corruption.masking
+        ).input
+    return clean, seen
+
+
+def summary(outcome: Outcome, place: str, variant: str) -> str:
+    """What became of the pictures, in a line or two."""
+    parts = [f"restored {outcome.restored:,} into {place} (variant {variant})"]
+    if outcome.there_already:
+        parts.append(f"{outcome.there_already:,} were there already (--overwrite restores them again)")
+    if outcome.refused:
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in outcome.refused.most_common())
+        parts.append(f"{outcome.refused.total():,} refused: {reasons}")
+    lines = ["; ".join(parts)]
+    finite = [pair for pair in outcome.gains if all(map(math.isfinite, pair))]
+    if finite:
+        before, after = (math.fsum(values) / len(finite) for values in zip(*finite, strict=True))
+        lines.append(f"PSNR before {before:.2f} dB, after {after:.2f} dB (RGB, mean of {len(finite):,} pictures)")
+    return "\n".join(lines)
+
+
+def printable(path: Path) -> str:
+    """A path as text that any terminal takes; bytes that are no UTF-8 become replacement characters."""
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
+def _jobs(root: Path, files: Sequence[Path]) -> list[Job]:
+    names = [path.relative_to(root).as_posix() for path in files]
+    stems = [path.relative_to(root).with_suffix("").as_posix() for path in files]
+    several = Counter(stem.casefold() for stem in stems)  # some file systems do not tell A from a
+    bases = [name if several[stem.casefold()] > 1 else stem for name, stem in zip(names, stems, strict=True)]
+    return [Job(path, f"{base}.png", f"{base}.compared.png") for path, base in zip(files, bases, strict=True)]
+
+
+def _is_within(out: str, folder: Path) -> bool:
+    return "://" not in out and Path(out).expanduser().resolve().is_relative_to(folder.resolve())

@@ -1,0 +1,88 @@
+"""`million-ird restore CHECKPOINT INPUT --out PLACE`: a network applied to a picture or to a folder of them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pretrain.restore_files import Corruption
+
+
+def main(argv: Sequence[str]) -> int:
+    """Arguments in, pictures out; the exit code is 3 where some were refused."""
+    arguments = _parser().parse_args(argv)
+    from million_ird.progress import Progress
+    from pretrain.models.pretrained import from_pretrained
+    from pretrain.restore import Restorer, RestoreSettings, choose_device
+    from pretrain.restore_files import plan_jobs, restore_files, summary
+
+    place, jobs = plan_jobs(Path(arguments.input).expanduser(), arguments.out)
+    settings = RestoreSettings(
+        arguments.mode, arguments.tile, arguments.overlap, arguments.band_rows, arguments.precision
+    )
+    device = choose_device(arguments.device)
+    pretrained = from_pretrained(arguments.checkpoint)
+    variant = pretrained.variant(arguments.variant)
+    corruption = _corruption(pretrained.metadata, arguments.checkpoint) if arguments.degrade else None
+    progress = Progress("restore", len(jobs), unit="pictures")
+    restorer = Restorer(pretrained.model, variant, settings, device, progress.within)
+    outcome = restore_files(jobs, place, restorer, progress, arguments.compare, arguments.overwrite, corruption)
+    progress.close()
+    print(summary(outcome, place, variant.name))
+    return 3 if outcome.refused else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="million-ird restore",
+        description="Restore a picture or a folder of pictures. Outputs are sRGB PNG files, upright, in the same tree; "
+        "what is there already is left alone, so the same command goes on after an interruption.",
+        epilog="exit codes: 0 done; 3 some files were refused, each with a line that says why",
+    )
+    parser.add_argument("checkpoint", help="a run, one of its checkpoints, a folder of a model, or a weights file")
+    parser.add_argument("input", help="a picture, or a folder of pictures")
+    parser.add_argument("--out", required=True, metavar="PLACE", help="a folder, or FILE.png for one picture")
+    parser.add_argument("--variant", default="", metavar="NAME", help="such as small; default: the checkpoint's first")
+    parser.add_argument(
+        "--mode",
+        choices=("auto", "whole", "banded", "tiled"),
+        default="auto",
+        help="auto: whole if memory allows, else banded, which gives the same result; tiled approximates it",
+    )
+    parser.add_argument("--tile", type=int, default=512, metavar="PIXELS", help="side of a tile (default 512)")
+    parser.add_argument("--overlap", type=int, default=32, metavar="PIXELS", help="of neighbouring tiles (default 32)")
+    parser.add_argument("--band-rows", type=int, default=64, metavar="ROWS", help="rows of a band (default 64)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:1; auto takes a GPU if there is one")
+    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32", help="of the computation")
+    parser.add_argument("--compare", action="store_true", help="also write before and after side by side")
+    parser.add_argument(
+        "--degrade",
+        action="store_true",
+        help="take the pictures as clean ones: corrupt and mask them as the checkpoint's training did, restore that, "
+        "and say the PSNR before and after",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="restore also what is there already")
+    return parser
+
+
+def _corruption(metadata: Mapping[str, str], checkpoint: str) -> Corruption:
+    """As the recipe in the weights' metadata has it; the paper's where there is none."""
+    import tomllib
+
+    from million_ird.errors import DatasetError, UsageError
+    from million_ird.settings import from_dict
+    from pretrain.corrupt import CorruptSettings
+    from pretrain.masking import MaskSettings
+    from pretrain.restore_files import Corruption
+
+    try:
+        recipe = tomllib.loads(metadata.get("recipe", ""))
+        return Corruption(
+            from_dict(CorruptSettings, recipe.get("corrupt", {}), "corrupt"),
+            from_dict(MaskSettings, recipe.get("mask", {}), "mask"),
+        )
+    except (tomllib.TOMLDecodeError, UsageError, AttributeError) as error:
+        raise DatasetError(f"the recipe in {checkpoint} cannot be read: {error}") from error
