@@ -27,8 +27,8 @@ FORBIDDEN = {
 HEAVY = ("ray", "torch", "webdataset", "duckdb", "datasets", "cv2", "skimage", "scipy", "aiohttp", "pandas", "PIL")
 """Packages that take long to import: none may come along before a verb runs."""
 
-_DISTRIBUTIONS = {"cv2": "opencv-python-headless", "skimage": "scikit-image", "PIL": "pillow"}
-"""Where a module's distribution has another name."""
+_DISTRIBUTIONS = {"cv2": "opencv-python-headless", "skimage": "scikit-image", "PIL": "pillow", "triton": "torch"}
+"""Where a module's distribution has another name, or is brought by another (PyTorch for CUDA brings Triton)."""
 
 
 def imports(file: Path) -> Iterator[str]:
