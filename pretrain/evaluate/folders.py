@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 
 from million_ird.errors import UsageError
@@ -100,6 +101,16 @@ def set_of_pairs(degraded: Path, clean: Path, rule: Rule | None = None) -> Pictu
     if not found.items:
         raise UsageError(f"no picture in {degraded} has the name of one in {clean}")
     return found
+
+
+def with_own_names(sets: Sequence[PictureSet]) -> list[PictureSet]:
+    """The sets, of which no two have one name: a second `Set5` becomes `Set5 (2)`."""
+    named: dict[str, PictureSet] = {}
+    for each in sets:
+        numbered = (f"{each.name} ({number})" for number in count(2))
+        name = each.name if each.name not in named else next(name for name in numbered if name not in named)
+        named[name] = replace(each, name=name)
+    return list(named.values())
 
 
 def _find(folder: Path, depth: int) -> list[PictureSet]:

@@ -26,20 +26,23 @@ Noise = Callable[[tuple[int, ...], float, str], NDArray[np.float64]]
 MULTIPLE = 16
 """What `promptir` cuts height and width to a multiple of."""
 
+NoiseKind = Literal["truncated", "float"]
+
 
 @dataclass(frozen=True)
 class Protocol:
-    """One way to measure. `noise` starts afresh for every run of `make_noise`."""
+    """One way to measure."""
 
     name: Literal["promptir", "fixed"]
     text: str
     """The protocol in words, for tables and JSON."""
     multiple: int
     """Pictures are cut around their centre to a multiple of this many pixels; 1 leaves them whole."""
-    truncates_noise: bool
-    """Noisy pictures are clipped and cut down to whole levels (0 … 255), as the published codes do."""
+    noise: NoiseKind
+    """What becomes of noisy numbers that are no levels; see `noisy_levels`."""
     metrics: tuple[str, ...]
     make_noise: Callable[[], Noise]
+    """Begins the noise of a run."""
 
     def cut(self, picture: Pixels) -> Pixels:
         """`picture` (H, W, 3) as it is tested; empty if it is too small for the multiple."""
@@ -53,10 +56,7 @@ class Protocol:
 
         `sigma` is in levels of 255.
         """
-        noisy = clean + noise(clean.shape, sigma, name) * sigma
-        if self.truncates_noise:
-            noisy = np.clip(noisy, 0, 255).astype(np.uint8)
-        return to_unit(noisy)
+        return to_unit(noisy_levels(clean, noise(clean.shape, sigma, name), sigma, self.noise))
 
     def score(self, restored: Floats, clean: Pixels) -> dict[str, float]:
         """Each metric of `restored` (H, W, 3), clipped to [0, 1] and not rounded, against the clean picture."""
@@ -68,6 +68,17 @@ class Protocol:
             values["psnr_y"] = psnr(output_y, truth_y, 1.0)
             values["ssim_y"] = ssim(output_y, truth_y, 1.0, window="gaussian")
         return values
+
+
+def noisy_levels(clean: Pixels, normal: NDArray[np.float64], sigma: float, kind: NoiseKind) -> NDArray[Any]:
+    """`clean` with noise of standard deviation `sigma` in levels, made of standard normal numbers of its shape.
+
+    Returns:
+        `truncated`: uint8, clipped and cut down (not rounded) to whole levels, as the published codes do, which is half
+        a level darker in the mean. `float`: float32, neither clipped nor rounded.
+    """
+    noisy = clean + normal * sigma
+    return np.clip(noisy, 0, 255).astype(np.uint8) if kind == "truncated" else noisy.astype(np.float32)
 
 
 def to_unit(levels: NDArray[Any]) -> Floats:
@@ -106,7 +117,7 @@ PROMPTIR = Protocol(
     "sets; noisy pictures clipped and truncated to whole levels; output clipped to [0, 1], not rounded; PSNR over RGB, "
     "SSIM with uniform 7×7 windows",
     MULTIPLE,
-    True,
+    "truncated",
     ("psnr", "ssim"),
     continuing_noise,
 )
@@ -116,7 +127,7 @@ FIXED = Protocol(
     "whole pictures; noise seeded by file name and σ, neither clipped nor rounded; output clipped to [0, 1], not "
     "rounded; PSNR and SSIM (uniform 7×7) over RGB; PSNR and SSIM (Gaussian 11×11) of BT.601 luma, peak 255",
     1,
-    False,
+    "float",
     ("psnr", "ssim", "psnr_y", "ssim_y"),
     noise_by_name,
 )

@@ -13,9 +13,7 @@ import numpy as np
 import torch
 
 from million_ird import __version__
-from million_ird.errors import UsageError
 from million_ird.store import Store
-from pretrain.evaluate.folders import PictureSet
 from pretrain.evaluate.measure import SetScore
 from pretrain.evaluate.protocols import Protocol
 from pretrain.evaluate.table import rows
@@ -61,43 +59,13 @@ def write(record: Mapping[str, Any], path: Path) -> None:
     store.sweep()
 
 
-def read_order(path: Path) -> dict[str, list[str]]:
-    """Set name → names of its pictures in the order in which an earlier evaluation took them.
-
-    Raises:
-        UsageError: no such file, or not one of ours.
-    """
-    try:
-        sets = json.loads(path.read_text(encoding="utf-8"))["sets"]
-        return {each["name"]: [image["name"] for image in each["images"]] for each in sets}
-    except OSError as error:
-        raise UsageError(f"--order: {path} cannot be read: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError):
-        raise UsageError(f"--order: {path} is no record of an evaluation") from None
-
-
-def in_order(found: PictureSet, names: Sequence[str]) -> PictureSet:
-    """The set with its pictures in the order of `names`.
-
-    Raises:
-        UsageError: the set does not hold exactly the pictures that `names` says.
-    """
-    places = {name: place for place, name in enumerate(names)}
-    missing = sorted(places.keys() - {item.name for item in found.items})
-    strange = sorted({item.name for item in found.items} - places.keys())
-    if missing or strange:
-        what = f"lacks {missing[0]}" if missing else f"also holds {strange[0]}"
-        raise UsageError(f"--order: {found.name} {what}, so the order cannot be repeated")
-    items = tuple(sorted(found.items, key=lambda item: places[item.name]))
-    return PictureSet(found.name, found.degradation, found.layout, items, found.left_out)
-
-
 def _set(score: SetScore) -> dict[str, Any]:
     return {
         "name": score.set.name,
         "degradation": score.set.degradation,
         "sigma": score.sigma,
         "layout": score.set.layout,
+        "order": [item.name for item in score.set.items],
         "images": [
             {
                 "name": image.name,

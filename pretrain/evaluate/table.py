@@ -85,9 +85,11 @@ def _notes(scores: Sequence[SetScore], protocol: Protocol) -> list[str]:
     notes.append(f"`{INPUT}` is the degraded picture itself: what a network that changes nothing would reach.")
     if len(scores) > 1:
         notes.append(
-            "average of rows: every row of the variant counts once (the published tables' average, in which the three "
-            "noise levels weigh three fifths); average of tasks: every kind of degradation counts once."
+            "average of rows: every row of the variant counts once, as in the published tables' average, where three "
+            "noise levels weigh three fifths."
         )
+    if len({score.set.degradation for score in scores}) > 1:
+        notes.append("average of tasks: every kind of degradation counts once.")
     seen = set()
     for score in scores:
         if score.set.name in seen:

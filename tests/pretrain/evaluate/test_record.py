@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from million_ird.errors import StoreError, UsageError
+from million_ird.errors import StoreError
 from pretrain.evaluate.folders import PictureSet, find_sets, set_of_pairs
 from pretrain.evaluate.measure import INPUT, measure
 from pretrain.evaluate.protocols import FIXED, PROMPTIR
-from pretrain.evaluate.record import describe, in_order, read_order, write
+from pretrain.evaluate.record import describe, write
 from tests.pretrain.picture_files import write_pictures
 
 
@@ -34,35 +34,6 @@ def test_the_record_says_how_it_came_about(tmp_path: Path) -> None:
     assert [image["name"] for image in found["images"]] == ["a.png", "b.png"]
     assert all(len(image["blake3"][0]) == 32 for image in found["images"])
     assert record["table"][0]["psnr"] == pytest.approx(np.mean([i["scores"]["input"]["psnr"] for i in found["images"]]))
-
-
-def test_an_order_that_was_recorded_is_repeated(tmp_path: Path) -> None:
-    write_pictures(tmp_path / "set", "a.png", "b.png", "c.png", height=80)
-    (found,) = find_sets(tmp_path / "set")
-    backwards = PictureSet(found.name, found.degradation, found.layout, found.items[::-1], ())
-    first = _recorded([backwards], tmp_path / "first.json")
-    again = in_order(found, read_order(tmp_path / "first.json")["set"])
-    assert _recorded([again], tmp_path / "again.json") == first
-    assert _recorded([found], tmp_path / "sorted.json") != first
-
-
-def test_an_order_of_other_pictures_is_refused(tmp_path: Path) -> None:
-    write_pictures(tmp_path / "set", "a.png", "b.png")
-    (found,) = find_sets(tmp_path / "set")
-    with pytest.raises(UsageError, match=r"set lacks z\.png"):
-        in_order(found, ["a.png", "b.png", "z.png"])
-    with pytest.raises(UsageError, match=r"set also holds b\.png"):
-        in_order(found, ["a.png"])
-
-
-def test_a_file_that_records_nothing_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "list.json").write_text("[1, 2]")
-    (tmp_path / "text.json").write_text("hello")
-    for name in ("list.json", "text.json"):
-        with pytest.raises(UsageError, match="is no record of an evaluation"):
-            read_order(tmp_path / name)
-    with pytest.raises(UsageError, match="cannot be read"):
-        read_order(tmp_path / "absent.json")
 
 
 def test_infinities_are_written_as_text_and_a_bad_place_is_one_line(tmp_path: Path) -> None:

@@ -1,0 +1,104 @@
+"""`million-ird evaluate CHECKPOINT FOLDER …`: PSNR and SSIM on test sets, all variants in one go."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from million_ird.errors import UsageError
+
+if TYPE_CHECKING:
+    from pretrain.evaluate.folders import PictureSet
+
+
+def main(argv: Sequence[str]) -> int:
+    """Arguments in, a table out; 3 where pictures had to be left out."""
+    arguments = _parser().parse_args(argv)
+    from million_ird.progress import Progress
+    from pretrain.evaluate.protocols import PROTOCOLS
+    from pretrain.evaluate.record import write
+    from pretrain.evaluate.run import Inference, evaluate
+    from pretrain.evaluate.table import render
+
+    if any(not 0 < sigma <= 255 for sigma in arguments.sigma):
+        raise UsageError("--sigma: noise levels lie between 0 and 255")
+    sets = _sets(arguments)
+    protocol = PROTOCOLS[arguments.protocol]
+    inference = Inference(
+        arguments.mode, arguments.tile, arguments.overlap, arguments.band_rows, _device(arguments.device)
+    )
+    progress: list[Progress] = []
+
+    def after_picture(_done: int, total: int) -> None:
+        if not progress:
+            progress.append(Progress("evaluate", total, unit="pictures"))
+        progress[0].advance({})
+
+    done = evaluate(arguments.checkpoint, sets, protocol, arguments.sigma, arguments.variant, inference, after_picture)
+    progress[0].close()
+    print(render(done.scores, done.variants, protocol))
+    if arguments.out is not None:
+        write(done.record, arguments.out)
+        print(f"\n{arguments.out}: every number, and what is needed to repeat them")
+    return 3 if any(score.left_out for score in done.scores) else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="million-ird evaluate",
+        description="Measure a network on test sets: BSD68, Urban100, Kodak, Set5 (noise is added), Rain100L, SOTS, "
+        "folders of these, or any two folders with equal names. docs/evaluation.md says how.",
+        epilog="exit codes: 0 done; 3 done, but pictures without a partner or that cannot be read were left out",
+    )
+    parser.add_argument(
+        "checkpoint", type=Path, help="a model folder, a checkpoint, a run (its best), or a weights file"
+    )
+    parser.add_argument("folder", nargs="*", type=Path, help="test sets, in this order")
+    parser.add_argument("--input", type=Path, metavar="FOLDER", help="degraded pictures; with --target, after FOLDERs")
+    parser.add_argument("--target", type=Path, metavar="FOLDER", help="the clean pictures of --input")
+    parser.add_argument(
+        "--protocol",
+        choices=("promptir", "fixed"),
+        default="promptir",
+        help="promptir (default): as the published tables; fixed: noise by file name, whole pictures, luma too",
+    )
+    parser.add_argument("--variant", nargs="+", default=[], metavar="NAME", help="only these (default: all)")
+    parser.add_argument("--sigma", nargs="+", type=float, default=[15.0, 25.0, 50.0], help="noise levels of 255")
+    parser.add_argument("--out", type=Path, metavar="FILE.json", help="write every number and how it was measured")
+    parser.add_argument(
+        "--order",
+        default="sorted",
+        metavar="sorted|listing|FILE.json",
+        help="order of files, which promptir's noise depends on: by name (default), as the file system lists them "
+        "(the published code), or as an earlier --out has it",
+    )
+    parser.add_argument("--mode", choices=("whole", "tiled", "banded"), default="whole", help="for large pictures")
+    parser.add_argument("--tile", type=int, default=512, metavar="PIXELS", help="side of tiles (default: 512)")
+    parser.add_argument("--overlap", type=int, default=32, metavar="PIXELS", help="of tiles (default: 32)")
+    parser.add_argument("--band-rows", type=int, default=64, metavar="ROWS", help="rows of a band (default: 64)")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto takes a GPU if any")
+    return parser
+
+
+def _sets(arguments: argparse.Namespace) -> list[PictureSet]:
+    from pretrain.evaluate.folders import find_sets, set_of_pairs, with_own_names
+    from pretrain.evaluate.order import arrange
+
+    if (arguments.input is None) != (arguments.target is None):
+        raise UsageError("--input and --target go together")
+    found = [each for folder in arguments.folder for each in find_sets(folder)]
+    if arguments.input is not None:
+        found.append(set_of_pairs(arguments.input, arguments.target))
+    if not found:
+        raise UsageError("name at least one folder with a test set, or --input and --target")
+    return arrange(with_own_names(found), arguments.order)
+
+
+def _device(name: str) -> str:
+    import torch
+
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UsageError("--device cuda: this machine has no GPU that torch can use")
+    return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
