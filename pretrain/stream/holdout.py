@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from million_ird.errors import DatasetError
 from million_ird.order import hash_words, mix_array
+from million_ird.store import explained
 from pretrain.stream.index import PatchIndex
 from pretrain.stream.settings import HoldoutSettings
 
@@ -80,11 +81,12 @@ def check_holdout(holdout: Holdout, index: PatchIndex) -> None:
 
 
 def write_holdout(file: Path, holdout: Holdout) -> None:
-    """Records it as JSON, at once."""
+    """Records it as JSON, at once. `StoreError` if the disk is full or read-only."""
     content: dict[str, Any] = {**asdict(holdout), "salt": f"{holdout.salt:016x}", "below": f"{holdout.below:016x}"}
     part = file.with_name(f".{file.name}.part")
-    part.write_text(json.dumps(content, indent=1) + "\n")
-    part.replace(file)
+    with explained("write", str(file)):
+        part.write_text(json.dumps(content, indent=1) + "\n")
+        part.replace(file)
 
 
 def read_holdout(file: Path) -> Holdout | None:

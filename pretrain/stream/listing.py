@@ -10,13 +10,14 @@ from million_ird.store import Store, explained
 
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _RANGE = re.compile(r"(\d+)\.\.(\d+)")
+_TAR_NAME = re.compile(r"\.(tar(\.\w+)?|tgz)$")  # compressed ones as well: reading them says what is wrong
 _MOST_NAMES = 1_000_000
 _GLOB = ("*", "?", "[")
 
 
 def is_pattern(location: str) -> bool:
     """Whether a location names tars rather than a folder."""
-    return location.endswith(".tar") or any(mark in location for mark in (*_GLOB, "{"))
+    return _TAR_NAME.search(location) is not None or any(mark in location for mark in (*_GLOB, "{"))
 
 
 def expand_braces(pattern: str) -> list[str]:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from blake3 import blake3
@@ -82,10 +83,10 @@ def _remembered(cache: ShardCache, name: str, stamp: str) -> tuple[dict[str, Any
     """The columns of a tar and its unusable members, from an earlier reading if the tar is still the same."""
     file = cache.indices / "tars" / f"{shard_key(name, stamp)}.npz"
     try:
-        with np.load(file) as found:
+        with file.open("rb") as stored, np.load(stored) as found:
             columns = dict(found)
         return columns, Counter(dict(zip(columns.pop("reason").tolist(), columns.pop("count").tolist(), strict=True)))
-    except (OSError, ValueError, EOFError, KeyError):  # none yet, or cut short
+    except (OSError, ValueError, EOFError, KeyError, BadZipFile):  # none yet, or cut short
         found_now = _read_tar(cache, name, stamp)
     columns = _columns(found_now, name)
     reasons = {"reason": np.array(list(found_now.left_out), "U40"), "count": np.array([*found_now.left_out.values()])}
