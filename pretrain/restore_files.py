@@ -40,10 +40,13 @@ class Job:
 
 @dataclass(frozen=True)
 class Corruption:
-    """What is done to clean pictures before they are restored, to see what a network makes of it."""
+    """What is done to clean pictures before they are restored, to see what a network makes of it: two sections of a
+    pre-training recipe."""
 
-    corrupting: CorruptSettings
-    masking: MaskSettings
+    corrupt: CorruptSettings = field(default_factory=CorruptSettings)
+    """Kinds and levels."""
+    mask: MaskSettings = field(default_factory=MaskSettings)
+    """Which cells."""
 
 
 @dataclass
@@ -76,13 +79,13 @@ def plan_jobs(source: Path, out: str) -> tuple[str, list[Job]]:
         return out, _jobs(source, files)
     if not source.exists():
         raise UsageError(f"there is no file or folder {source}")
-    if not out.lower().endswith(".png"):
-        return out, _jobs(source.parent, [source])
-    if Path(out).resolve() == source.resolve():
-        raise UsageError(f"--out {out} is the picture itself")
-    place, _, name = out.rpartition("/")
-    stem = name[: -len(".png")]
-    return place or ("/" if out.startswith("/") else "."), [Job(source, name, f"{stem}.compared.png")]
+    place, jobs = out, _jobs(source.parent, [source])
+    if out.lower().endswith(".png"):
+        place, _, name = f"./{out}".rpartition("/") if "/" not in out else out.rpartition("/")
+        jobs = [Job(source, name, f"{name[: -len('.png')]}.compared.png")]
+    if "://" not in out and Path(place or "/", jobs[0].restored).expanduser().resolve() == source.resolve():
+        raise UsageError(f"--out {out}: the result would replace the picture itself")
+    return place or "/", jobs
 
 
 def restore_files(
@@ -192,9 +195,7 @@ def corrupted(clean: Pixels, corruption: Corruption, name: str) -> tuple[Pixels,
     for number, (y, x) in enumerate(places):
         square = np.s_[y : y + _CROP, x : x + _CROP]
         rng = sample_rng(_SEED, 0, name, number)
-        seen[square] = degrade(
-            np.ascontiguousarray(clean[square]), rng, corruption.corrupting, corruption.masking
-        ).input
+        seen[square] = degrade(np.ascontiguousarray(clean[square]), rng, corruption.corrupt, corruption.mask).input
     return clean, seen
 
 

@@ -74,15 +74,10 @@ def _corruption(metadata: Mapping[str, str], checkpoint: str) -> Corruption:
 
     from million_ird.errors import DatasetError, UsageError
     from million_ird.settings import from_dict
-    from pretrain.corrupt import CorruptSettings
-    from pretrain.masking import MaskSettings
     from pretrain.restore_files import Corruption
 
     try:
         recipe = tomllib.loads(metadata.get("recipe", ""))
-        return Corruption(
-            from_dict(CorruptSettings, recipe.get("corrupt", {}), "corrupt"),
-            from_dict(MaskSettings, recipe.get("mask", {}), "mask"),
-        )
-    except (tomllib.TOMLDecodeError, UsageError, AttributeError) as error:
+        return from_dict(Corruption, {name: recipe[name] for name in ("corrupt", "mask") if name in recipe})
+    except (tomllib.TOMLDecodeError, UsageError) as error:
         raise DatasetError(f"the recipe in {checkpoint} cannot be read: {error}") from error

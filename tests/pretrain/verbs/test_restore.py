@@ -1,0 +1,143 @@
+"""The verb as a person types it: checkpoint, pictures, one line of what became of them, and the exit code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from million_ird.cli import main
+from million_ird.metrics import psnr
+from pretrain.models.dynet import DyNet, DyNetSettings
+from pretrain.models.pretrained import save_pretrained
+from pretrain.models.variants import Variant
+from pretrain.restore import from_pixels, to_pixels
+from tests.pretrain.picture_files import Pixels, picture, write_picture, write_pictures
+
+DEEP, FLAT = Variant.of("deep", (2, 1, 1, 2)), Variant.of("flat", (1, 1, 1, 1))
+
+
+@pytest.fixture(scope="module")
+def model() -> DyNet:
+    torch.manual_seed(0)
+    model = DyNet(DyNetSettings(width=8, heads=(1, 2, 2, 4), refinement=1))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.02 * torch.randn_like(parameter))
+    return model
+
+
+@pytest.fixture(scope="module")
+def checkpoint(model: DyNet, tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("model")
+    recipe = "[corrupt]\njpeg_share = 0.0\nuniform_share = 0.0\n[mask]\nmasked = 0.0\ndegraded = 1.0\n"
+    save_pretrained(folder, model, [DEEP, FLAT], {"recipe": recipe})
+    return str(folder)
+
+
+def _pixels(path: Path) -> Pixels:
+    with Image.open(path) as opened:
+        return np.array(opened)
+
+
+def _expected(model: DyNet, name: str, variant: Variant) -> Pixels:
+    seen = torch.from_numpy(from_pixels(picture(name)).transpose(2, 0, 1).copy())[None]
+    with torch.no_grad():
+        return to_pixels(model(seen, variant)[0].permute(1, 2, 0).numpy())
+
+
+@pytest.mark.parametrize("mode", ["auto", "whole", "banded"])
+def test_a_folder_is_restored_by_the_first_variant(
+    mode: str, model: DyNet, checkpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_pictures(tmp_path / "in", "a.png", "sub/b.png")
+    out = tmp_path / "out"
+    assert (
+        main(["restore", checkpoint, str(tmp_path / "in"), "--out", str(out), "--mode", mode, "--device", "cpu"]) == 0
+    )
+    said = capsys.readouterr()
+    assert said.out == f"restored 2 into {out} (variant deep)\n"
+    assert said.err == "restore: 2/2 pictures\n"
+    for name in ("a", "sub/b"):
+        got = _pixels(out / f"{name}.png").astype(int)
+        assert np.abs(got - _expected(model, Path(name).name, DEEP)).max() <= 1
+
+
+def test_another_variant_in_tiles(model: DyNet, checkpoint: str, tmp_path: Path) -> None:
+    source = write_picture(tmp_path / "a.png", picture("a"))
+    command = ["restore", checkpoint, str(source), "--out", str(tmp_path / "r.png"), "--variant", "flat"]
+    assert main([*command, "--mode", "tiled", "--tile", "32", "--overlap", "8", "--compare"]) == 0
+    got, whole = _pixels(tmp_path / "r.png"), _expected(model, "a", FLAT)
+    assert 20 < psnr(got, whole, 255) < 80, "near the untiled result of that variant, not equal to it"
+    assert _pixels(tmp_path / "r.compared.png").shape == (48, 64 + 4 + 64, 3)
+
+
+def test_refused_files_make_the_exit_code_3(
+    checkpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_pictures(tmp_path / "in", "a.png")
+    (tmp_path / "in/page.jpg").write_bytes(b"<html>")
+    assert main(["restore", checkpoint, str(tmp_path / "in"), "--out", str(tmp_path / "out")]) == 3
+    said = capsys.readouterr()
+    assert "restored 1 into" in said.out and "1 refused: 1 not_an_image" in said.out
+    assert f"refused {tmp_path / 'in/page.jpg'}: not_an_image" in said.err
+    assert main(["restore", checkpoint, str(tmp_path / "in"), "--out", str(tmp_path / "out")]) == 3
+    assert "restored 0 into" in (again := capsys.readouterr().out) and "1 were there already" in again
+
+
+def test_clean_pictures_are_degraded_by_the_recipe_in_the_weights(
+    checkpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_picture(tmp_path / "a.png", picture("a", 128, 128))
+    command = ["restore", checkpoint, str(tmp_path / "a.png"), "--out", str(tmp_path / "out"), "--degrade", "--compare"]
+    assert main(command) == 0
+    assert "PSNR before " in capsys.readouterr().out
+    shown = _pixels(tmp_path / "out/a.compared.png")
+    assert shown.shape == (128, 3 * 128 + 2 * 4, 3)
+    assert not (shown[:, :128].reshape(8, 16, 8, 16, 3) == 255).all(axis=(1, 3, 4)).any(), "this recipe masks nothing"
+    changed = (shown[:, :128] != picture("a", 128, 128)).any(axis=2).reshape(8, 16, 8, 16).mean(axis=(1, 3))
+    assert changed.min() > 0.3, "and has noise in every cell"
+
+
+def test_damaged_weights_end_in_one_line(model: DyNet, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = DyNet(model.settings)
+    with torch.no_grad():
+        broken.output.weight.fill_(float("nan"))
+    save_pretrained(tmp_path / "model", broken, [FLAT])
+    source = write_picture(tmp_path / "a.png", picture("a"))
+    assert main(["restore", str(tmp_path / "model"), str(source), "--out", str(tmp_path / "out")]) == 1
+    assert "not finite: its weights are damaged" in capsys.readouterr().err
+    assert not (tmp_path / "out/a.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--variant", "huge"], "no variant 'huge'; known are 'deep', 'flat'"),
+        (["--tile", "100"], "multiple of 8"),
+        (["--band-rows", "3"], "even number of rows"),
+        (["--device", "cuda:77"], "no device 'cuda:77'"),
+    ],
+)
+def test_what_cannot_be_is_said_in_one_line(
+    arguments: list[str], message: str, checkpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = write_picture(tmp_path / "a.png", picture("a"))
+    assert main(["restore", checkpoint, str(source), "--out", str(tmp_path / "out"), *arguments]) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("recipe", ["[corrupt\n", "corrupt = 3\n", "[mask]\ndegraded = 7.0\n", "[mask]\nshape = 1\n"])
+def test_a_recipe_in_the_weights_that_cannot_be_read(
+    recipe: str, model: DyNet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_pretrained(tmp_path / "model", model, [FLAT], {"recipe": recipe})
+    source = write_picture(tmp_path / "a.png", picture("a", 128, 128))
+    command = ["restore", str(tmp_path / "model"), str(source), "--out", str(tmp_path / "out"), "--degrade"]
+    assert main(command) == 1
+    assert "the recipe in" in capsys.readouterr().err
