@@ -95,7 +95,8 @@ class Loader:
             batch = self._batch(arrays)
             self._pool.release(self.step)
         else:
-            assert self._producer is not None
+            if self._producer is None:
+                raise ValueError("this loader is closed")
             arrays = self._share.geometry.arrays(self.step, bytearray(self._share.geometry.slot_bytes()))
             damages = self._producer.fill(self.step, arrays)
             batch = self._batch(arrays)
@@ -114,6 +115,7 @@ class Loader:
             self._pool.close()
         if self._producer is not None:
             self._producer.close()
+        self._pool = self._producer = None
 
     def __enter__(self) -> Loader:
         return self
@@ -141,4 +143,4 @@ class Loader:
 
         if self._pin:
             return torch.from_numpy(array).pin_memory()
-        return torch.from_numpy(array if self._pool is None else array.copy())
+        return torch.from_numpy(array.copy() if self._pool is not None else array)

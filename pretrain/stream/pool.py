@@ -12,6 +12,7 @@ import tempfile
 import weakref
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
@@ -87,6 +88,8 @@ class WorkerPool:
     def close(self) -> None:
         """Ends all workers, at once. They hold nothing that is worth waiting for."""
         self._end()
+        with suppress(BufferError):  # somebody still looks at the arrays of the last step
+            self._memory.close()
 
     @property
     def pids(self) -> list[int]:
