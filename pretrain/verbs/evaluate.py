@@ -19,16 +19,18 @@ def main(argv: Sequence[str]) -> int:
     from million_ird.progress import Progress
     from pretrain.evaluate.protocols import PROTOCOLS
     from pretrain.evaluate.record import write
-    from pretrain.evaluate.run import Inference, evaluate
+    from pretrain.evaluate.run import evaluate
     from pretrain.evaluate.table import render
+    from pretrain.restore import RestoreSettings, choose_device
 
     if any(not 0 < sigma <= 255 for sigma in arguments.sigma):
         raise UsageError("--sigma: noise levels lie between 0 and 255")
     sets = _sets(arguments)
     protocol = PROTOCOLS[arguments.protocol]
-    inference = Inference(
-        arguments.mode, arguments.tile, arguments.overlap, arguments.band_rows, _device(arguments.device)
+    settings = RestoreSettings(
+        arguments.mode, arguments.tile, arguments.overlap, arguments.band_rows, arguments.precision
     )
+    device = choose_device(arguments.device)
     progress: list[Progress] = []
 
     def after_picture(_done: int, total: int) -> None:
@@ -36,7 +38,9 @@ def main(argv: Sequence[str]) -> int:
             progress.append(Progress("evaluate", total, unit="pictures"))
         progress[0].advance({})
 
-    done = evaluate(arguments.checkpoint, sets, protocol, arguments.sigma, arguments.variant, inference, after_picture)
+    done = evaluate(
+        arguments.checkpoint, sets, protocol, arguments.sigma, arguments.variant, settings, device, after_picture
+    )
     progress[0].close()
     print(render(done.scores, done.variants, protocol))
     if arguments.out is not None:
@@ -74,11 +78,17 @@ def _parser() -> argparse.ArgumentParser:
         help="order of files, which promptir's noise depends on: by name (default), as the file system lists them "
         "(the published code), or as an earlier --out has it",
     )
-    parser.add_argument("--mode", choices=("whole", "tiled", "banded"), default="whole", help="for large pictures")
-    parser.add_argument("--tile", type=int, default=512, metavar="PIXELS", help="side of tiles (default: 512)")
-    parser.add_argument("--overlap", type=int, default=32, metavar="PIXELS", help="of tiles (default: 32)")
-    parser.add_argument("--band-rows", type=int, default=64, metavar="ROWS", help="rows of a band (default: 64)")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto takes a GPU if any")
+    parser.add_argument(
+        "--mode",
+        choices=("whole", "banded", "tiled", "auto"),
+        default="whole",
+        help="banded gives the same numbers with less memory, tiled approximates them, auto takes whole or banded",
+    )
+    parser.add_argument("--tile", type=int, default=512, metavar="PIXELS", help="side of a tile (default 512)")
+    parser.add_argument("--overlap", type=int, default=32, metavar="PIXELS", help="of neighbouring tiles (default 32)")
+    parser.add_argument("--band-rows", type=int, default=64, metavar="ROWS", help="rows of a band (default 64)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:1; auto takes a GPU if there is one")
+    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32", help="of the computation")
     return parser
 
 
@@ -94,11 +104,3 @@ def _sets(arguments: argparse.Namespace) -> list[PictureSet]:
     if not found:
         raise UsageError("name at least one folder with a test set, or --input and --target")
     return arrange(with_own_names(found), arguments.order)
-
-
-def _device(name: str) -> str:
-    import torch
-
-    if name == "cuda" and not torch.cuda.is_available():
-        raise UsageError("--device cuda: this machine has no GPU that torch can use")
-    return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name

@@ -1,0 +1,140 @@
+"""What the folders of a task hold: examples to train on, examples held out, and the files that are neither."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import overload
+
+from million_ird.errors import DatasetError
+from million_ird.order import hash_words
+from pretrain.finetune.pictures import Example, FilePicture, examples_of, survey
+from pretrain.finetune.tasks import TaskSettings
+from pretrain.images import image_files_below
+from pretrain.pairs import LeftOut, pair_by_name
+from pretrain.stream.index import digest, image_hashes
+
+
+@dataclass(frozen=True)
+class TaskData:
+    """The examples of one task. `left_out` are files that cannot be used, each with its reason."""
+
+    name: str
+    settings: TaskSettings
+    training: Sequence[Example]
+    held_out: Sequence[Example]
+    left_out: tuple[LeftOut, ...]
+    fingerprint: str
+    """Of the training examples, their order and sizes, and of what is done to them; not of where they lie."""
+    licences: Mapping[str, int]
+    """Patches of datasets under each licence; of folders nothing is known."""
+
+    @property
+    def samples(self) -> int:
+        """Different samples of an epoch: each example once with every σ."""
+        return len(self.training) * max(1, len(self.settings.sigmas))
+
+
+def open_task(
+    name: str, settings: TaskSettings, side: int, hold_out: int, seed: int, say: Callable[[str], None]
+) -> TaskData:
+    """Looks into the folders and datasets of a task.
+
+    Args:
+        name: of the task.
+        settings: which folders and datasets.
+        side: of the crops in pixels; smaller pictures are left out.
+        hold_out: so many clean pictures are kept for validation, with all degraded ones of theirs; at most half. Of
+            datasets, so many images.
+        seed: decides which.
+        say: takes a line for a person.
+
+    Raises:
+        UsageError: a folder cannot be read.
+        DatasetError: no usable example is left to train on; the text says what became of the files.
+    """
+    found, lost = _examples(settings)
+    fit, unfit = examples_of(found, side)
+    left_out = tuple(lost + unfit)
+    training, held_out = _divide(fit, hold_out, seed)
+    fingerprints = [f"{settings.sigmas} {settings.noise}", *map(_line, training)]
+    joined: Sequence[Example] = training
+    licences: Mapping[str, int] = {}
+    if settings.dataset:
+        from pretrain.finetune.patches import open_patches  # the stream, for those who need it
+
+        patches = open_patches(settings.dataset, side, hold_out, seed, say)
+        joined = Joined(training, patches.training) if training else patches.training
+        held_out += patches.held_out
+        fingerprints.append(patches.fingerprint)
+        licences = patches.licences
+    if not joined:
+        raise DatasetError(f"tasks.{name}: {_nothing(settings, left_out)}")
+    return TaskData(name, settings, joined, held_out, left_out, digest(fingerprints), licences)
+
+
+class Joined(Sequence[Example]):
+    """Two sequences of examples, one after the other."""
+
+    def __init__(self, first: Sequence[Example], second: Sequence[Example]) -> None:
+        self._first, self._second = first, second
+
+    def __len__(self) -> int:
+        return len(self._first) + len(self._second)
+
+    @overload
+    def __getitem__(self, index: int) -> Example: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Example]: ...
+    def __getitem__(self, index: int | slice) -> Example | Sequence[Example]:
+        if isinstance(index, slice):
+            return [self[number] for number in range(*index.indices(len(self)))]
+        number = range(len(self))[index]
+        before = len(self._first)
+        return self._first[number] if number < before else self._second[number - before]
+
+
+def _examples(settings: TaskSettings) -> tuple[list[Example], list[LeftOut]]:
+    """Examples of the folders, and files that are none."""
+    clean, lost = survey(_files(settings.clean))
+    if not settings.degraded:
+        return [Example(picture) for picture in clean.values()], lost
+    degraded, unusable = survey(_files(settings.degraded))
+    pairing = pair_by_name(list(degraded), list(clean), settings.names)
+    pairs = [Example(clean[pair.clean], degraded[pair.degraded]) for pair in pairing.pairs]
+    return pairs, [*lost, *unusable, *pairing.left_out]
+
+
+def _files(folders: Iterable[str]) -> list[tuple[str, Path]]:
+    """(key, path) of every picture below some folders; the key is the path below its folder."""
+    return [
+        (os.fsencode(path.relative_to(folder)).decode("utf-8", "backslashreplace"), path)
+        for folder in map(Path, folders)
+        for path in image_files_below(folder)
+    ]
+
+
+def _divide(examples: Sequence[Example], hold_out: int, seed: int) -> tuple[list[Example], list[Example]]:
+    """Training and held-out examples. Clean pictures are held out by a hash of their names, at most half of them, and
+    one degraded picture of each is judged by; the others of that scene are not trained on either."""
+    keys = sorted({example.clean.key for example in examples})
+    salted = sorted(keys, key=lambda key: (hash_words(seed, int(image_hashes([key])[0])), key))
+    chosen = salted[: min(hold_out, len(keys) // 2)]
+    judged = {example.clean.key: example for example in reversed(examples)}
+    held = set(chosen)
+    return [example for example in examples if example.clean.key not in held], [judged[key] for key in chosen]
+
+
+def _nothing(settings: TaskSettings, left_out: Sequence[LeftOut]) -> str:
+    where = ", ".join(settings.degraded + settings.clean)
+    if not left_out:
+        return f"there are no pictures in {where}"
+    first = left_out[0]
+    return f"none of {len(left_out):,} files in {where} can be used; the first: {first.path}: {first.reason}"
+
+
+def _line(example: Example) -> str:
+    parts = [part for part in (example.degraded, example.clean) if isinstance(part, FilePicture)]
+    return " ".join(f"{part.key} {part.nbytes} {part.width} {part.height}" for part in parts)

@@ -1,0 +1,156 @@
+"""Pictures to fine-tune on: files and patches of datasets, of which squares are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from million_ird.errors import DatasetError
+from million_ird.jpeg.region import decode_region
+from million_ird.patches import Box
+from million_ird.pixels import decode_patch, read_header
+from million_ird.records import Rejection
+from pretrain.crop import DamagedPatchError
+from pretrain.images import AS_STORED, Pixels, decode_image, explain
+from pretrain.pairs import LeftOut
+from pretrain.stream.index import Patch
+
+_HEAD = 1 << 16
+"""Bytes that nearly every file's header fits into."""
+_THREADS = 8
+
+
+class Picture(Protocol):
+    """A clean or degraded picture."""
+
+    @property
+    def key(self) -> str:
+        """What it is called: decides the randomness of its samples."""
+
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+    def read(self, box: Box) -> Pixels:
+        """A rectangle of it, RGB (box.height, box.width, 3) uint8. `DamagedPatchError` if it is damaged."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilePicture:
+    """A picture file. `key` is its path below the folder that the recipe names."""
+
+    key: str
+    path: Path
+    width: int
+    height: int
+    nbytes: int
+    is_jpeg: bool
+    """A JPEG of which a rectangle can be decoded alone."""
+
+    def read(self, box: Box) -> Pixels:
+        try:
+            data = self.path.read_bytes()
+            if self.is_jpeg:
+                return decode_region(data, self.width, self.height, box)
+        except (OSError, ValueError) as error:
+            raise DamagedPatchError(f"{self.path}: {error}") from error
+        pixels = decode_image(data)
+        if isinstance(pixels, Rejection):
+            raise DamagedPatchError(f"{self.path}: {explain(pixels)}")
+        return _rectangle(pixels, self, box, str(self.path))
+
+
+@dataclass(frozen=True, slots=True)
+class PatchPicture:
+    """A patch of a dataset, in stored orientation. `fetch` gives its bytes."""
+
+    patch: Patch
+    fetch: Callable[[Patch], bytes]
+
+    @property
+    def key(self) -> str:
+        return self.patch.key
+
+    @property
+    def width(self) -> int:
+        return self.patch.width
+
+    @property
+    def height(self) -> int:
+        return self.patch.height
+
+    def read(self, box: Box) -> Pixels:
+        data = self.fetch(self.patch)
+        try:
+            if self.patch.encoding == "jpg":
+                return decode_region(data, self.width, self.height, box)
+            pixels = decode_patch(data) if self.patch.encoding == "webp" else decode_image(data)
+        except (ValueError, DatasetError) as error:
+            raise DamagedPatchError(f"{self.key}: {error}") from error
+        if isinstance(pixels, Rejection):
+            raise DamagedPatchError(f"{self.key}: {explain(pixels)}")
+        return _rectangle(pixels, self, box, self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """What a sample is made of: a clean picture, and the degraded one of the same size where noise is not added."""
+
+    clean: Picture
+    degraded: Picture | None = None
+
+    @property
+    def key(self) -> str:
+        return (self.degraded or self.clean).key
+
+
+def survey(files: Iterable[tuple[str, Path]]) -> tuple[dict[Path, FilePicture], list[LeftOut]]:
+    """What the headers of files say, read by several threads; and the files that are no usable pictures.
+
+    Args:
+        files: key and path of each.
+    """
+    listed = list(files)
+    with ThreadPoolExecutor(_THREADS) as threads:
+        outcomes = list(threads.map(lambda each: _look(*each), listed))
+    pictures = {outcome.path: outcome for outcome in outcomes if isinstance(outcome, FilePicture)}
+    return pictures, [outcome for outcome in outcomes if isinstance(outcome, LeftOut)]
+
+
+def _look(key: str, path: Path) -> FilePicture | LeftOut:
+    try:
+        with path.open("rb") as file:
+            data = file.read(_HEAD)
+            header = read_header(data, AS_STORED)
+            if isinstance(header, Rejection):  # perhaps only because the header goes on
+                header = read_header(data + file.read(), AS_STORED)
+        nbytes = path.stat().st_size
+    except OSError as error:
+        return LeftOut(path, f"cannot be read: {error.strerror}")
+    if isinstance(header, Rejection):
+        return LeftOut(path, explain(header))
+    is_jpeg = header.format == "jpeg" and not header.is_cmyk
+    return FilePicture(key, path, header.width, header.height, nbytes, is_jpeg)
+
+
+def _rectangle(pixels: Pixels, picture: Picture, box: Box, name: str) -> Pixels:
+    if pixels.shape[:2] != (picture.height, picture.width):
+        raise DamagedPatchError(f"{name}: {pixels.shape[1]}×{pixels.shape[0]} pixels, not as before")
+    return pixels[box.y : box.y + box.height, box.x : box.x + box.width]
+
+
+def examples_of(examples: Sequence[Example], side: int) -> tuple[list[Example], list[LeftOut]]:
+    """Those from which squares of `side` pixels can be cut; of a pair both must have one size."""
+    fit, unfit = [], []
+    for example in examples:
+        sizes = {(part.width, part.height) for part in (example.degraded, example.clean) if part is not None}
+        if len(sizes) > 1:
+            unfit.append(LeftOut(Path(example.key), "degraded and clean picture differ in size"))
+        elif min(*sizes.copy().pop()) < side:
+            unfit.append(LeftOut(Path(example.key), f"smaller than the crop of {side} pixels"))
+        else:
+            fit.append(example)
+    return fit, unfit

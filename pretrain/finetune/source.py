@@ -1,0 +1,212 @@
+"""The batches of a fine-tuning, made ahead of their use by a few threads.
+
+Threads, not processes: most of the work is decoding, which lets other threads run, and nothing has to be sent.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from million_ird.errors import DatasetError, UsageError
+from million_ird.order import step_positions
+from pretrain.finetune.folders import TaskData
+from pretrain.finetune.recipe import ReadingSettings
+from pretrain.finetune.samples import Sample, SampleMaker
+from pretrain.stream.index import digest
+
+_LINES = 20
+"""Damaged pictures that are reported one by one."""
+
+
+@dataclass(frozen=True)
+class FinetuneBatch:
+    """This rank's samples of one step, in the order of their positions. Pixels are levels 0 … 255."""
+
+    step: int
+    inputs: Tensor
+    """uint8, or float32 where a task's noise is neither clipped nor rounded; (b, 3, s, s)."""
+    targets: Tensor
+    """uint8, (b, 3, s, s)."""
+    tasks: tuple[str, ...]
+    """Task of each sample."""
+    substituted: int
+    """Samples whose own picture was damaged and that show another one."""
+
+
+class FinetuneSource:
+    """The endless batches of some tasks.
+
+    Args:
+        tasks: by name.
+        weights: relative share of each task that takes part.
+        seed: of the run.
+        side: of the crops in pixels.
+        reading: how pictures are read.
+        say: takes a line for a person.
+    """
+
+    def __init__(
+        self,
+        tasks: Mapping[str, TaskData],
+        weights: Mapping[str, float],
+        seed: int,
+        side: int,
+        reading: ReadingSettings,
+        say: Callable[[str], None],
+    ) -> None:
+        self._maker = SampleMaker(tasks, weights, seed, side)
+        self._reading, self._say = reading, say
+        self._floats = any(tasks[name].settings.noise == "float" for name in weights if tasks[name].settings.sigmas)
+        self.places = self._maker.sampler.places
+        """Places of each task among 840 samples."""
+        self.fingerprint: str = digest([f"{name} {tasks[name].fingerprint}" for name in sorted(weights)])
+        """Of the pictures, and of what is done to them."""
+        self._seed, self._side = seed, side
+
+    def state(self) -> dict[str, int | str]:
+        """What, together with a step and the batch, decides all samples from there on."""
+        places = " ".join(f"{name}={count}" for name, count in sorted(self.places.items()))
+        return {"fingerprint": self.fingerprint, "seed": self._seed, "crop": self._side, "places": places}
+
+    def check(self, state: Mapping[str, int | str]) -> None:
+        """Raises `DatasetError` or `UsageError` if a checkpoint's `state` is of another sequence."""
+        if state.get("fingerprint") != self.fingerprint:
+            raise DatasetError(
+                f"the pictures of the tasks are not those of the checkpoint (fingerprint {self.fingerprint}, there "
+                f"{state.get('fingerprint')}): give the same folders, or begin a new run"
+            )
+        for name, value in self.state().items():
+            if state.get(name) != value:
+                raise UsageError(f"{name} is {value}, but {state.get(name)} in the checkpoint")
+
+    def loader(
+        self,
+        batch_size: int,
+        rank: int = 0,
+        ranks: int = 1,
+        start_step: int = 0,
+        pin_memory: bool = False,
+        *,
+        substituted: int = 0,
+    ) -> FinetuneBatches:
+        """The batches of a rank from step `start_step` on.
+
+        Args:
+            batch_size: samples of a step on all ranks; a multiple of `ranks`.
+            rank: this process, 0 … ranks - 1.
+            ranks: processes that train together.
+            start_step: the first step; no earlier one is replayed.
+            pin_memory: tensors in page-locked memory, from where a GPU copies them while it computes.
+            substituted: damaged samples that this rank met before `start_step`, so that their share goes on.
+
+        Raises:
+            UsageError: `ranks` does not divide the batch.
+        """
+        seen = len(step_positions(0, batch_size, rank, ranks)) * start_step
+        damage = _Damage(self._reading, seen, substituted, self._say)
+        plan = _Plan(batch_size, rank, ranks, self._floats, pin_memory)
+        return FinetuneBatches(self._maker, plan, start_step, damage, self._reading)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What the batches of a rank are like."""
+
+    batch: int
+    rank: int
+    ranks: int
+    floats: bool
+    pinned: bool
+
+
+class FinetuneBatches:
+    """An endless iterator over the batches of a rank. Close it to end its threads. `FinetuneSource.loader` makes it."""
+
+    def __init__(
+        self, maker: SampleMaker, plan: _Plan, start_step: int, damage: _Damage, reading: ReadingSettings
+    ) -> None:
+        self.step = start_step
+        """The step of the next batch."""
+        self._maker, self._plan, self._damage = maker, plan, damage
+        self._prefetch = reading.prefetch if reading.threads else 1
+        self._threads = ThreadPoolExecutor(reading.threads, "pictures") if reading.threads else None
+        self._ahead: deque[list[Callable[[], Sample]]] = deque()
+
+    def __iter__(self) -> FinetuneBatches:
+        return self
+
+    def __next__(self) -> FinetuneBatch:
+        """The batch of the next step. `DatasetError` if too many pictures are damaged."""
+        while len(self._ahead) < self._prefetch:
+            self._ahead.append(self._order(self.step + len(self._ahead)))
+        samples = [result() for result in self._ahead.popleft()]
+        self._damage.add(samples)
+        batch = self._batch(samples)
+        self.step += 1
+        return batch
+
+    def close(self) -> None:
+        """Ends the threads, which finish the sample they are at. It gives no more batches."""
+        if self._threads is not None:
+            self._threads.shutdown(wait=True, cancel_futures=True)
+
+    def _order(self, step: int) -> list[Callable[[], Sample]]:
+        """Has the samples of a step made; each is had by a call."""
+        positions = step_positions(step, self._plan.batch, self._plan.rank, self._plan.ranks)
+        places = [(position, self._maker.sampler.place(position)) for position in positions]
+        if self._threads is None:
+            return [partial(self._maker.sample, *place) for place in places]
+        return [self._threads.submit(self._maker.sample, *place).result for place in places]
+
+    def _batch(self, samples: Sequence[Sample]) -> FinetuneBatch:
+        kind = np.float32 if self._plan.floats else np.uint8
+        return FinetuneBatch(
+            self.step,
+            self._tensor(np.stack([s.input.transpose(2, 0, 1) for s in samples], dtype=kind)),
+            self._tensor(np.stack([s.target.transpose(2, 0, 1) for s in samples])),
+            tuple(s.task for s in samples),
+            sum(bool(s.damages) for s in samples),
+        )
+
+    def _tensor(self, array: NDArray[Any]) -> Tensor:
+        tensor = torch.from_numpy(array)
+        return tensor.pin_memory() if self._plan.pinned else tensor
+
+
+def share_of_tasks(batch: FinetuneBatch, names: Sequence[str]) -> dict[str, float]:
+    """Share of each task in a batch, to be logged as `share/<task>`."""
+    counts = Counter(batch.tasks)
+    return {f"share/{name}": counts[name] / len(batch.tasks) for name in names}
+
+
+class _Damage:
+    """Counts damaged samples, says which pictures once, and ends the run when they are too many."""
+
+    def __init__(self, reading: ReadingSettings, seen: int, damaged: int, say: Callable[[str], None]) -> None:
+        self._reading, self._say = reading, say
+        self._seen, self._damaged = seen, damaged
+        self._said: set[str] = set()
+
+    def add(self, samples: Sequence[Sample]) -> None:
+        self._seen += len(samples)
+        self._damaged += sum(bool(sample.damages) for sample in samples)
+        for text in [text for sample in samples for text in sample.damages]:
+            if text not in self._said and len(self._said) < _LINES:
+                self._said.add(text)
+                self._say(f"damaged, replaced by another picture: {text}")
+        reading = self._reading
+        if self._seen >= reading.damage_grace and self._damaged > reading.max_damaged_share * self._seen:
+            raise DatasetError(
+                f"{self._damaged:,} of {self._seen:,} samples were damaged, more than reading.max_damaged_share = "
+                f"{reading.max_damaged_share:g} allows: mend or remove the pictures named above"
+            )

@@ -1,0 +1,31 @@
+"""`million-ird finetune RECIPE --out DIR`: all-in-one fine-tuning, begun or gone on with."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def main(argv: Sequence[str]) -> int:
+    """Arguments in, one run; the exit code is 75 where the run was told to stop and has saved."""
+    parser = argparse.ArgumentParser(
+        prog="million-ird finetune",
+        description="Train a pre-trained DyNet on to denoise, derain and dehaze; also under torchrun or on Ray.",
+        epilog="exit codes: 0 done; 75 stopped by SIGTERM after saving, the same command with --resume goes on",
+    )
+    parser.add_argument("recipe", help="a TOML file, or the name of one that comes along: finetune_all_in_one")
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="the run: checkpoints, log, samples")
+    parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint in DIR, if it has one")
+    parser.add_argument("--init", default="", metavar="CHECKPOINT", help="what to begin with, in place of the recipe's")
+    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override a setting")
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto takes a GPU where there is one"
+    )
+    parser.add_argument("--ray-workers", type=int, default=0, metavar="N", help="train on N workers of a Ray cluster")
+    arguments = parser.parse_args(argv)
+    from pretrain.finetune.recipe import load_finetune_recipe
+    from pretrain.finetune.run import launch
+
+    recipe = load_finetune_recipe(arguments.recipe, arguments.set, arguments.init)
+    return launch(recipe, arguments.out, arguments.resume, arguments.device, arguments.ray_workers)
