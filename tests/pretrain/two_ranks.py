@@ -1,0 +1,107 @@
+"""Training steps computed by two processes that exchange through gloo, to be compared with those of one.
+
+`python -m tests.pretrain.two_ranks FOLDER` is one of the two, in the environment that torchrun gives its processes.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
+
+from pretrain.guard import Guard, GuardSettings
+from pretrain.launch import torchrun_ranks
+from pretrain.models.dynet import DyNetSettings
+from pretrain.models.variants import Variant
+from pretrain.optimizer import OptimizerSettings, make_optimizer
+from pretrain.ranks import Ranks
+from pretrain.step import StepSettings, training_step
+from tests.pretrain.tiny import LARGE, SETTINGS, SMALL, UNSHARED, tiny_batch, tiny_network
+
+STEPS, BATCH = 3, 4
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One way to train."""
+
+    variants: tuple[tuple[Variant, ...], ...] = ((LARGE,), (SMALL,), (LARGE,))
+    """Those of each step."""
+    accumulate: int = 1
+    distil: bool = False
+    clip_norm: float = 0.0
+    model: DyNetSettings = SETTINGS
+    spoiled: int = -1
+    """A step at which the last rank's loss is NaN."""
+
+
+CASES = {
+    "one variant a step": Case(),
+    "two micro-batches": Case(accumulate=2),
+    "sandwich": Case(variants=((LARGE, SMALL),) * STEPS, accumulate=2, distil=True, clip_norm=0.1),
+    "unshared blocks": Case(model=UNSHARED, accumulate=2),
+    "NaN on one rank": Case(spoiled=1),
+}
+
+
+def train_case(case: Case, ranks: Ranks) -> dict[str, Any]:
+    """What the steps of a case gave: results, and gradients and weights after the last."""
+    model = tiny_network(case.model)
+    shared = ranks.share_gradients(model, some_unused=not case.model.shared)
+    optimizer = make_optimizer(model, OptimizerSettings(lr=1e-3))
+    guard = Guard(GuardSettings())
+    results = []
+    for step, variants in enumerate(case.variants):
+        spoiled = step == case.spoiled and ranks.rank == ranks.count - 1
+        settings = StepSettings(case.accumulate, "fp32", case.distil, case.clip_norm, _nan if spoiled else F.l1_loss)
+        batch = tiny_batch(step, BATCH, ranks.rank, ranks.count)
+        results.append(training_step(shared, batch, variants, optimizer, guard, settings, ranks.gather))
+    gradients = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+    weights = {name: value.clone() for name, value in model.state_dict().items()}
+    numbers = [(result.losses, result.psnr, result.gradient_norm, result.verdict) for result in results]
+    return {"results": numbers, "gradients": gradients, "weights": weights, "skipped": guard.skipped}
+
+
+def run_two_ranks(folder: Path) -> list[dict[str, dict[str, Any]]]:
+    """What each of two processes gave for every case, by the case's name."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
+    processes = []
+    for rank in ("0", "1"):
+        environment = {**os.environ, **place, "RANK": rank, "LOCAL_RANK": rank}
+        command = [sys.executable, "-m", "tests.pretrain.two_ranks", str(folder)]
+        processes.append(subprocess.Popen(command, env=environment, cwd=_ROOT))
+    try:
+        codes = [process.wait(timeout=240) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+    assert codes == [0, 0]
+    return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
+
+
+def _nan(output: Tensor, target: Tensor) -> Tensor:
+    return F.l1_loss(output, target) * math.nan
+
+
+def main(folder: Path) -> None:
+    torch.set_num_threads(1)
+    with torchrun_ranks("cpu") as ranks:
+        torch.save({name: train_case(case, ranks) for name, case in CASES.items()}, folder / f"{ranks.rank}.pt")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
