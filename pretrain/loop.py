@@ -165,6 +165,7 @@ class Loop:
         self._how = step_settings(recipe, ranks.device, training.loss)
         checkpoint = ranks.from_first(self._checkpoints.newest)
         self._load_weights(checkpoint)
+        torch.manual_seed(recipe.seed)  # whatever may draw from the global generator draws the same in every run
         self._model = training.model.to(ranks.device).train()
         self._optimizer = make_optimizer(self._model, recipe.optimizer)
         self._ema = Ema(self._model, recipe.ema) if recipe.ema.enabled else None
