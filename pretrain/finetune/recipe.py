@@ -92,7 +92,7 @@ class FinetuneRecipe(TrainingRecipe):
     steps: int = 120 * EPOCH
     """Optimiser steps (paper: 120 epochs). A resumed run may have more where no cosine is stretched over them."""
     crop: int = 128
-    """Side in pixels of the squares that are cut out of pictures (paper)."""
+    """Side in pixels of the squares that are cut out of pictures, a multiple of 16 (paper: 128)."""
     shares: Literal["weights", "published"] = "weights"
     """Which share of the samples each task has. "weights": the tasks' own, by default equal (ours: 200 rainy pictures
     and 72,135 hazy ones should weigh the same). "published": .325 denoise, .169 derain, .506 dehaze, as in the authors'
@@ -113,8 +113,8 @@ class FinetuneRecipe(TrainingRecipe):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.crop < 8 or self.crop % 8:
-            raise UsageError(f"crop: got {self.crop}, expected a multiple of 8, what the network halves sides to")
+        if self.crop < 16 or self.crop % 16:
+            raise UsageError(f"crop: got {self.crop}, expected a multiple of 16")
         self.weights()
 
     def weights(self) -> dict[str, float]:

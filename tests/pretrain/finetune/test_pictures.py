@@ -1,0 +1,94 @@
+"""Rectangles of picture files, and what headers say of them."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from million_ird.patches import Box
+from pretrain.crop import DamagedPatchError
+from pretrain.finetune.pictures import Example, FilePicture, examples_of, survey
+from tests.pretrain.picture_files import picture, write_picture
+
+_BOX = Box(8, 5, 32, 16)
+
+
+def _survey(*paths: Path) -> tuple[dict[Path, FilePicture], dict[str, str]]:
+    pictures, left_out = survey([(path.name, path) for path in paths])
+    return pictures, {each.path.name: each.reason for each in left_out}
+
+
+def test_headers_say_size_and_whether_a_rectangle_can_be_decoded_alone(tmp_path: Path) -> None:
+    png, jpeg = (write_picture(tmp_path / name, picture("a", 40, 60)) for name in ("a.png", "a.jpg"))
+    pictures, left_out = _survey(png, jpeg)
+    assert left_out == {}
+    assert pictures[png] == FilePicture("a.png", png, 60, 40, png.stat().st_size, False)
+    assert pictures[jpeg].is_jpeg
+
+
+def test_rectangles_are_slices_of_the_stored_pixels(tmp_path: Path) -> None:
+    paths = [write_picture(tmp_path / name, picture("a", 40, 60)) for name in ("a.png", "a.jpg", "a.webp")]
+    pictures, _ = _survey(*paths)
+    for path in paths:
+        with Image.open(path) as stored:
+            whole = np.asarray(stored.convert("RGB"))
+        assert np.abs(pictures[path].read(_BOX).astype(int) - whole[5:21, 8:40]).max() <= 1, path.name
+
+
+def test_a_header_longer_than_the_first_read_is_read_on(tmp_path: Path) -> None:
+    out = io.BytesIO()
+    Image.fromarray(picture("a", 40, 60)).save(out, "JPEG", icc_profile=b"\0" * 100_000)
+    (tmp_path / "a.jpg").write_bytes(out.getvalue())
+    pictures, left_out = _survey(tmp_path / "a.jpg")
+    assert left_out == {} and pictures[tmp_path / "a.jpg"].width == 60
+
+
+def test_odd_files_are_left_out_with_their_reasons(tmp_path: Path) -> None:
+    (tmp_path / "text.png").write_text("no picture")
+    (tmp_path / "empty.png").write_bytes(b"")
+    Image.fromarray(picture("a")).convert("CMYK").save(tmp_path / "ink.jpg")
+    pictures, left_out = _survey(*(tmp_path / name for name in ("text.png", "empty.png", "ink.jpg", "absent.png")))
+    assert pictures == {}
+    assert {name: reason.split(":")[0] for name, reason in left_out.items()} == {
+        "text.png": "not_an_image",
+        "empty.png": "empty",
+        "ink.jpg": "cmyk",
+        "absent.png": "cannot be read",
+    }
+
+
+def test_damage_behind_the_header_is_found_when_it_is_read(tmp_path: Path) -> None:
+    path = write_picture(tmp_path / "a.jpg", picture("a", 120, 160))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    pictures, _ = _survey(path)
+    with pytest.raises(DamagedPatchError, match=r"a\.jpg"):
+        pictures[path].read(Box(0, 100, 32, 16))
+
+
+def test_a_file_that_was_exchanged_since_is_damaged(tmp_path: Path) -> None:
+    path = write_picture(tmp_path / "a.png", picture("a", 40, 60))
+    pictures, _ = _survey(path)
+    write_picture(path, picture("a", 60, 40))
+    with pytest.raises(DamagedPatchError, match="not as before"):
+        pictures[path].read(_BOX)
+    path.unlink()
+    with pytest.raises(DamagedPatchError):
+        pictures[path].read(_BOX)
+
+
+def test_small_pictures_and_unequal_pairs_are_no_examples(tmp_path: Path) -> None:
+    def made(name: str, height: int, width: int) -> FilePicture:
+        path = write_picture(tmp_path / name, picture(name, height, width))
+        return _survey(path)[0][path]
+
+    big, small, other = made("big.png", 40, 60), made("small.png", 60, 24), made("other.png", 40, 61)
+    fit, unfit = examples_of([Example(big), Example(small), Example(big, other), Example(big, big)], 32)
+    assert fit == [Example(big), Example(big, big)]
+    assert [(each.path.name, each.reason) for each in unfit] == [
+        ("small.png", "smaller than the crop of 32 pixels"),
+        ("other.png", "degraded and clean picture differ in size"),
+    ]
