@@ -154,7 +154,8 @@ class DyNet(nn.Module):
             variant: how often each block is applied.
             run: applies one part (a convolution, a block, a resampling) to its input. The network's structure is
                 written once, here, and whoever wants its parts run otherwise (in bands of rows, with checkpointing,
-                counted) passes another function. What is not passed through `run` is cheap and pixel by pixel, or
+                counted) passes another function. It may write a transformer block's result over its input, which
+                nobody reads afterwards. What is not passed through `run` is cheap and pixel by pixel, or
                 small: joining, adding, the mean and the mixing of prompts.
 
         Returns:
@@ -185,6 +186,7 @@ class DyNet(nn.Module):
             if self.settings.prompt_placement == "skips":
                 skip = self._interact(name, skip, run)
             x = torch.cat([x, skip], dim=1)
+            del skip  # copied; without gradients its memory is free from here on
             if name in self.reduce:
                 x = run(self.reduce[name], x)
             x = self._level(self.decoder[index], x, variant.decoder[index], run)

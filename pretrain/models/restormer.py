@@ -86,6 +86,20 @@ class ChannelAttention(nn.Module):
         q, k, v = self.depthwise(self.project_in(x_BCHW)).chunk(3, dim=1)
         return q, k, v
 
+    def queries_and_keys(self, x_BCHW: Tensor) -> tuple[Tensor, Tensor]:
+        """q and k of `project` alone, for whoever needs v at another time."""
+        q, k = self._thirds(x_BCHW, 0, 2).chunk(2, dim=1)
+        return q, k
+
+    def values(self, x_BCHW: Tensor) -> Tensor:
+        """v of `project` alone."""
+        return self._thirds(x_BCHW, 2, 3)
+
+    def _thirds(self, x_BCHW: Tensor, first: int, end: int) -> Tensor:
+        channels = slice(first * x_BCHW.shape[1], end * x_BCHW.shape[1])
+        inner = functional.conv2d(x_BCHW, self.project_in.weight[channels])
+        return functional.conv2d(inner, self.depthwise.weight[channels], padding=1, groups=inner.shape[1])
+
     def statistics(self, q_BCHW: Tensor, k_BCHW: Tensor) -> Statistics:
         """What attention needs of the pixels given. Additive over pixels."""
         q_BNDP, k_BNDP = (_split(x, self.heads).flatten(3) for x in (q_BCHW, k_BCHW))
@@ -151,7 +165,7 @@ class TransformerBlock(nn.Module):
 
         A part of an image needs one row of context (`STATISTICS_HALO`) on each side where the image goes on.
         """
-        q, k, _ = self.attention.project(self.attention_norm(x_BCHW))
+        q, k = self.attention.queries_and_keys(self.attention_norm(x_BCHW))
         rows = slice(top, x_BCHW.shape[2] - bottom)
         return self.attention.statistics(q[:, :, rows], k[:, :, rows])
 
@@ -160,8 +174,7 @@ class TransformerBlock(nn.Module):
 
         Local: two rows of context (`BLOCK_HALO`) on each side where the image goes on.
         """
-        _, _, v = self.attention.project(self.attention_norm(x_BCHW))
-        return self.finish(x_BCHW, v, matrix_BCC)
+        return self.finish(x_BCHW, self.attention.values(self.attention_norm(x_BCHW)), matrix_BCC)
 
     def finish(self, x_BCHW: Tensor, v_BCHW: Tensor, matrix_BCC: Tensor) -> Tensor:
         """What follows once v and attention's matrix are known."""
