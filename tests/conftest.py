@@ -63,6 +63,14 @@ def ray_home() -> Iterator[Path]:
     shutil.rmtree(home, ignore_errors=True)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def stream_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Where streams keep indices while tests run, so that none stays behind in the user's own cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MILLION_IRD_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real test data; the test is skipped where it is absent."""

@@ -9,24 +9,32 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 from million_ird.errors import MillionIrdError, StoreError, UsageError
-from million_ird.shards import locate
 from million_ird.store import Store
 from pretrain.stream.index import digest
 from pretrain.stream.locks import is_locked, locked
+
+BUSY_S = 60.0
+"""A copy used so recently is not removed for another one: its lane would fetch it again at once. What finds no room is
+read over the network, patch by patch, which is slow but never fetches a gigabyte for one sample."""
 
 RETRY_S = (1.0, 3.0, 10.0, 30.0)
 """Pauses between attempts to fetch a shard. A network that stays away longer ends the run, which can be resumed."""
 
 
+Value = TypeVar("Value")
+
+
 def cache_folder(setting: str) -> Path:
-    """The folder that the setting `stream.cache` means; "" is the user's own cache."""
-    if setting:
-        return Path(setting).expanduser().absolute()
+    """The folder that the setting `stream.cache` means; "" is `$MILLION_IRD_CACHE`, or the user's own cache."""
+    if chosen := setting or os.environ.get("MILLION_IRD_CACHE"):
+        return Path(chosen).expanduser().absolute()
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "million-ird"
 
 
@@ -36,14 +44,14 @@ def shard_key(url: str, stamp: str) -> str:
 
 
 class ShardCache:
-    """The cache in a folder, of at most `limit` bytes.
+    """The cache in a folder, of at most `limit` bytes. A copy that was used within the last `busy_s` seconds stays.
 
     Raises:
         UsageError: the folder cannot be made.
     """
 
-    def __init__(self, folder: Path, limit: int) -> None:
-        self.folder, self.limit = folder, limit
+    def __init__(self, folder: Path, limit: int, busy_s: float = BUSY_S) -> None:
+        self.folder, self.limit, self._busy_s = folder, limit, busy_s
         self.indices = folder / "index"
         """Where indices are kept; they do not count as shards."""
         self._shards = folder / "shards"
@@ -54,8 +62,8 @@ class ShardCache:
                 f"stream.cache: cannot write to {folder} ({error.strerror}): name another folder"
             ) from None
 
-    def open_shard(self, tar: str, stamp: str, root: str = ".") -> int:
-        """A descriptor of a shard, open for reading; the caller closes it. Eviction does not harm an open one.
+    def open_shard(self, tar: str, stamp: str, root: str = ".") -> int | None:
+        """A descriptor of a shard, open for reading, which the caller closes; None if there is no room for a copy.
 
         Args:
             tar: full path or URL, or a name relative to `root`.
@@ -65,9 +73,8 @@ class ShardCache:
         Raises:
             FileNotFoundError: there is no such shard.
             StoreError: it cannot be fetched, though it should be there.
-            UsageError: it is larger than the cache may be.
         """
-        store, name = locate(_store(root), tar)
+        store, name = _locate(tar, root)
         if store.is_local:
             return _open(Path(store.path(name)))
         key = shard_key(f"{store.url}/{name}", stamp)
@@ -80,11 +87,20 @@ class ShardCache:
             try:
                 return _open(copy, used=True)  # another process has fetched it meanwhile
             except FileNotFoundError:
-                return self._fetch(store, name, key)
+                return _patiently(lambda: self._fetch(store, name, key))
+
+    def is_remote(self, tar: str, root: str = ".") -> bool:
+        """Whether a shard is read from a copy."""
+        return not _locate(tar, root)[0].is_local
+
+    def read_range(self, tar: str, root: str, offset: int, size: int) -> bytes:
+        """Some bytes of a shard without a copy; fewer where it ends before. Raises as `open_shard` does."""
+        store, name = _locate(tar, root)
+        return _patiently(lambda: _foreign(store, name, lambda: store.read_range(name, offset, size)))
 
     def discard(self, tar: str, stamp: str, root: str = ".") -> bool:
         """Forgets the copy of a remote shard, so that it is fetched again; False for a local one."""
-        store, name = locate(_store(root), tar)
+        store, name = _locate(tar, root)
         if not store.is_local:
             with self._evicting():
                 (self._shards / f"{shard_key(f'{store.url}/{name}', stamp)}.tar").unlink(missing_ok=True)
@@ -94,43 +110,32 @@ class ShardCache:
         """What copies take, and those on their way."""
         return sum(_held(entry) for entry in os.scandir(self._shards))
 
-    def _fetch(self, store: Store, name: str, key: str) -> int:
-        copy = self._shards / f"{key}.tar"
-        for pause in (*RETRY_S, None):
-            try:
-                nbytes = store.size(name)
-                part = self._reserve(key, nbytes)
-                _download(store, name, part, nbytes)
-                descriptor = _open(part)
-                with self._evicting():
-                    part.replace(copy)
-                return descriptor
-            except StoreError as error:
-                if pause is None:
-                    raise StoreError(f"{error}; tried {len(RETRY_S) + 1} times") from None
-                time.sleep(pause)
-        raise AssertionError("the last attempt returns or raises")
+    def _fetch(self, store: Store, name: str, key: str) -> int | None:
+        nbytes = _foreign(store, name, lambda: store.size(name))
+        part = self._reserve(key, nbytes)
+        if part is None:
+            return None
+        _foreign(store, name, lambda: store.fs.get_file(store.path(name), str(part)))
+        if (got := part.stat().st_size) != nbytes:
+            raise StoreError(f"cannot fetch {store.path(name)}: got {got:,} of {nbytes:,} bytes")
+        descriptor = _open(part, used=True)
+        with self._evicting():
+            part.replace(self._shards / f"{key}.tar")
+        return descriptor
+
+    def _reserve(self, key: str, nbytes: int) -> Path | None:
+        """Makes room and claims it: the name of the part says how much. None if others need all of it."""
+        with self._evicting():
+            self._remove_abandoned(key)
+            if not self._evict(self.limit - nbytes):
+                return None
+            part = self._shards / f"{key}.{nbytes}.part"
+            part.touch()
+            return part
 
     def _evicting(self) -> AbstractContextManager[None]:
         """Whoever changes what the folder holds does it alone, so that its bytes can be added up."""
         return locked(self._shards / "eviction.lock")
-
-    def _reserve(self, key: str, nbytes: int) -> Path:
-        """Makes room and claims it: the name of the part says how much. Waits while others claim too much."""
-        if nbytes > self.limit:
-            raise UsageError(
-                f"stream.cache_gb = {self.limit / 1e9:g} has no room for a shard of {nbytes / 1e9:g} GB: "
-                "it must hold at least one, and better two for each lane of this machine"
-            )
-        while True:
-            with self._evicting():
-                self._remove_abandoned(key)
-                self._evict(self.limit - nbytes)
-                if self.held_bytes() + nbytes <= self.limit:
-                    part = self._shards / f"{key}.{nbytes}.part"
-                    part.touch()
-                    return part
-            time.sleep(0.05)
 
     def _remove_abandoned(self, own: str) -> None:
         """Removes parts whose process is dead: nobody holds their lock. Our own earlier attempt goes as well."""
@@ -139,17 +144,25 @@ class ShardCache:
             if key == own or not is_locked(self._shards / f"{key}.lock"):
                 part.unlink(missing_ok=True)
 
-    def _evict(self, target: int) -> None:
-        """Removes what was not used for longest until at most `target` bytes are held."""
-        held = self.held_bytes()
-        copies = [
-            (entry.stat().st_mtime_ns, entry) for entry in os.scandir(self._shards) if entry.name.endswith(".tar")
-        ]
-        for _, entry in sorted(copies, key=lambda copy: copy[0]):
+    def _evict(self, target: int) -> bool:
+        """Whether at most `target` bytes are held, once what was not used for longest is removed as far as needed.
+
+        Nothing is removed if that would not be enough.
+        """
+        copies = [(entry.stat(), entry.path) for entry in os.scandir(self._shards) if entry.name.endswith(".tar")]
+        idle = sorted(
+            (c for c in copies if c[0].st_mtime <= time.time() - self._busy_s), key=lambda c: c[0].st_mtime_ns
+        )
+        held, leaving = self.held_bytes(), []
+        for stat, path in idle:
             if held <= target:
-                return
-            held -= entry.stat().st_size
-            Path(entry.path).unlink(missing_ok=True)
+                break
+            held -= stat.st_size
+            leaving.append(path)
+        if held <= target:
+            for path in leaving:
+                Path(path).unlink(missing_ok=True)
+        return held <= target
 
 
 def _open(path: Path, used: bool = False) -> int:
@@ -166,16 +179,35 @@ def _held(entry: os.DirEntry[str]) -> int:
     return int(entry.name.split(".")[1]) if entry.name.endswith(".part") else 0
 
 
-def _download(store: Store, name: str, part: Path, nbytes: int) -> None:
-    where = store.path(name)
+def _foreign(store: Store, name: str, act: Callable[[], Value]) -> Value:
+    """What `act` gives; whatever its file system raises but a missing file becomes a `StoreError`."""
     try:
-        store.fs.get_file(where, str(part))
+        return act()
     except (FileNotFoundError, MillionIrdError):
         raise
     except Exception as error:
-        raise StoreError(f"cannot fetch {where}: {error or type(error).__name__}") from error
-    if (got := part.stat().st_size) != nbytes:
-        raise StoreError(f"cannot fetch {where}: got {got:,} of {nbytes:,} bytes")
+        raise StoreError(f"cannot fetch {store.path(name)}: {error or type(error).__name__}") from error
+
+
+def _patiently(act: Callable[[], Value]) -> Value:
+    """What `act` gives, tried again for a while if a store does not answer."""
+    for pause in RETRY_S:
+        try:
+            return act()
+        except StoreError:
+            time.sleep(pause)
+    try:
+        return act()
+    except StoreError as error:
+        raise StoreError(f"{error}; tried {len(RETRY_S) + 1} times") from error
+
+
+def _locate(tar: str, root: str) -> tuple[Store, str]:
+    """As `shards.locate`, without opening the same stores again and again."""
+    if "://" not in tar and not tar.startswith("/"):
+        return _store(root), tar
+    folder, _, name = tar.rpartition("/")
+    return _store(folder), name
 
 
 @lru_cache(maxsize=64)

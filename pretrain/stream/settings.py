@@ -52,8 +52,8 @@ class StreamSettings:
     prefetch: int = 4
     """Steps that workers run ahead of the training."""
     cache: str = ""
-    """Folder on this machine for copies of remote shards and for indices; empty is `$XDG_CACHE_HOME/million-ird`, or
-    `~/.cache/million-ird`. Local datasets are read in place, only their index is kept here."""
+    """Folder on this machine for copies of remote shards and for indices; empty is `$MILLION_IRD_CACHE`,
+    or else `~/.cache/million-ird`. Local datasets are read in place, only their index is kept here."""
     cache_gb: float = 100.0
     """Most that copies of remote shards may take, in 10^9 bytes. Shards come and go as lanes move through them: room
     for two shards of each of the machine's lanes avoids fetching twice."""

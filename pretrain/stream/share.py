@@ -7,6 +7,7 @@ from pathlib import Path
 
 from million_ird.errors import DatasetError
 from million_ird.order import step_positions
+from pretrain.stream.ahead import Ahead
 from pretrain.stream.arrays import BatchArrays, Geometry
 from pretrain.stream.cache import ShardCache
 from pretrain.stream.holdout import Holdout
@@ -59,20 +60,36 @@ class Producer:
         selection = selection or _select(share)
         cache = ShardCache(share.cache_folder, int(share.settings.cache_gb * 1e9))
         self._reader = Reader(selection.index, cache)
-        self._sampler = Sampler(selection, selection.order(share.settings, share.seed), self._reader, share.make)
+        order = selection.order(share.settings, share.seed)
+        self._sampler = Sampler(selection, order, self._reader, share.make)
+        remote = remote_shards(selection.index, cache)
+        self._ahead = Ahead(order, self._reader, remote) if remote else None
 
     def fill(self, step: int, arrays: BatchArrays) -> list[str]:
         """Writes the share's rows of a step; returns a line for every damaged patch that was met."""
         side = self._share.geometry.side(step)
         damages: list[str] = []
-        for row, position in self._share.rows(step):
+        rows = self._share.rows(step)
+        if self._ahead is not None:
+            for _, position in rows:
+                self._ahead.passed(position)
+        for row, position in rows:
             sample = self._sampler.sample(position, side)
             arrays.put(row, sample)
             damages += sample.damages
         return damages
 
     def close(self) -> None:
+        if self._ahead is not None:
+            self._ahead.close()
         self._reader.close()
+
+
+def remote_shards(index: PatchIndex, cache: ShardCache) -> frozenset[int]:
+    """Numbers of the shards that are read from copies."""
+    return frozenset(
+        number for number, (part, file) in enumerate(index.shards) if cache.is_remote(file.name, part.description.root)
+    )
 
 
 def _select(share: Share) -> Selection:

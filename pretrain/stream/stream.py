@@ -9,6 +9,7 @@ The sequence of samples is a pure function of (seed, position); see docs/stream.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -29,7 +30,7 @@ from pretrain.stream.reader import Reader
 from pretrain.stream.samples import Make
 from pretrain.stream.selection import Selection
 from pretrain.stream.settings import StreamSettings
-from pretrain.stream.share import Share
+from pretrain.stream.share import Share, remote_shards
 
 Say = Callable[[str], None]
 
@@ -184,6 +185,7 @@ class Stream:
         _check_ranks(settings, batch_size, rank, ranks, start_step)
         if len(self) < ranks:
             raise DatasetError(f"there are {len(self):,} patches to train on, fewer than the {ranks} ranks")
+        self._check_room(ranks)
         samples = batch_size // ranks
         share = Share(
             tuple(part.folder for part in self.index.parts if part.folder is not None),
@@ -201,6 +203,18 @@ class Stream:
             settings.max_damaged_share, settings.damage_grace, start_step * samples, substituted, self._say
         )
         return Loader(share, self.selection, start_step, damage, pin_memory, self._say)
+
+    def _check_room(self, ranks: int) -> None:
+        """Says it if the cache cannot hold what the lanes of this machine have open at a time."""
+        remote = remote_shards(self.index, self._cache)
+        here = self.settings.lanes * min(ranks, int(os.environ.get("LOCAL_WORLD_SIZE", "1"))) // ranks
+        needed = here * max((self.index.shards[number][1].nbytes for number in remote), default=0)
+        if needed > self._cache.limit:
+            self._say(
+                f"stream.cache_gb = {self.settings.cache_gb:g} is less than the {needed / 1e9:.1f} GB that the {here} "
+                "lanes of this machine read from at a time: what finds no room is read over the network, patch by "
+                "patch; raise it, or lower stream.lanes"
+            )
 
 
 def _open_part(location: str, cache: ShardCache, say: Say) -> IndexPart:

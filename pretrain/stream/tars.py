@@ -14,7 +14,7 @@ from zipfile import BadZipFile
 import numpy as np
 from blake3 import blake3
 
-from million_ird.errors import DatasetError
+from million_ird.errors import DatasetError, UsageError
 from million_ird.pixels import DecodeSettings, read_header
 from million_ird.records import Rejection
 from million_ird.shards import scan
@@ -102,9 +102,12 @@ def _remembered(cache: ShardCache, name: str, stamp: str) -> tuple[dict[str, Any
 def _read_tar(cache: ShardCache, name: str, stamp: str) -> _Scan:
     found = _Scan()
     try:
-        descriptor = cache.open_shard(name, stamp)
+        # One tar after the other: those read before need not stay.
+        descriptor = ShardCache(cache.folder, cache.limit, busy_s=0).open_shard(name, stamp)
     except FileNotFoundError:
         raise DatasetError(f"{name} is gone since it was listed") from None
+    if descriptor is None:
+        raise UsageError(f"stream.cache_gb has no room for {name}, which must be read through once to be indexed")
     with os.fdopen(descriptor, "rb") as file:
         try:
             for member, offset, size in scan(file):
