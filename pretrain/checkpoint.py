@@ -157,9 +157,8 @@ class Checkpoints:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 if not self._is_whole(checkpoint.step, best):
                     self._write(checkpoint, best, target)
-                if best:
-                    self._write_best(checkpoint)
                 self._prune(checkpoint.step)
+                self._point_to_best()
         except StoreError as error:
             cause = error.__cause__
             if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -210,19 +209,22 @@ class Checkpoints:
         self._sound.add(checkpoint.step)
         self._damaged.discard(checkpoint.step)
 
-    def _write_best(self, checkpoint: Checkpoint) -> None:
-        content = {
-            "step": checkpoint.step,
-            "folder": self.path(checkpoint.step).name,
-            "validation_psnr_db": checkpoint.best,
-        }
-        part = self.folder / f"{_UNFINISHED}{BEST}"
-        _write_file(part, [(json.dumps(content, indent=1) + "\n").encode()])
-        part.replace(self.folder / BEST)
-        _sync_folder(self.folder)
+    def _point_to_best(self) -> None:
+        """Writes `best.json`, for people and other programs, where it does not say so already."""
+        step = self._best_step()
+        if step is None:
+            return
+        score = _manifest(self.path(step))["best_so_far"]
+        content = {"step": step, "folder": self.path(step).name, "validation_psnr_db": score}
+        data = (json.dumps(content, indent=1) + "\n").encode()
+        if not (self.folder / BEST).exists() or (self.folder / BEST).read_bytes() != data:
+            part = self.folder / f"{_UNFINISHED}{BEST}"
+            _write_file(part, [data])
+            part.replace(self.folder / BEST)
+            _sync_folder(self.folder)
 
     def _best_step(self) -> int | None:
-        """By the manifests, newest first: they are written with the checkpoint, `best.json` only after it."""
+        """By the manifests: they are written with the checkpoint, `best.json` only after it."""
         for step in reversed(self.steps()):
             try:
                 if _manifest(self.path(step))["is_best"]:

@@ -6,6 +6,8 @@ import errno
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,7 +29,7 @@ def _checkpoint(step: int, **changes: Any) -> Checkpoint:
         "model": {"embed.weight": torch.randn(8, 3, generator=generator)},
         "optimiser": {"state": {0: {"step": torch.tensor(float(step))}}, "param_groups": [{"betas": (0.9, 0.999)}]},
         "metadata": {"architecture": "{}", "licences": "CC-BY-4.0"},
-        "rng": {"torch": torch.get_rng_state()},
+        "rng": {"torch": generator.get_state()},
         "best": 31.25,
         "counters": {"updates": {"large": step}, "seconds": {"large": 0.1 + 0.2}},
         **changes,
@@ -264,6 +266,57 @@ def test_what_a_killed_save_left_is_cleared_away(run: _Run) -> None:
     assert newest is not None and newest.step == 1
     again.save(2)
     assert again.names() == ["step-00000001", "step-00000002"]
+
+
+_DYING = """
+import os, signal, shutil, sys
+from pathlib import Path
+from pretrain.checkpoint import Checkpoints, CheckpointSettings
+from tests.pretrain.test_checkpoint import _checkpoint
+
+def hook(event, arguments):
+    global left
+    if event in ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir"):
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+base, count, died = Path(sys.argv[1]), 0, True
+while died:
+    count += 1
+    run = shutil.copytree(base / "run", base / f"run-{count}")
+    if not (child := os.fork()):
+        checkpoints = Checkpoints(run, CheckpointSettings(keep=2))
+        left = count
+        sys.addaudithook(hook)
+        checkpoints.save(_checkpoint(3), best=True)
+        os._exit(0)
+    died = os.waitpid(child, 0)[1] != 0
+print(count)
+"""
+
+
+def test_killed_at_any_place_of_a_save_one_of_the_two_is_whole(tmp_path: Path) -> None:
+    """As it is about to open, make, rename or remove a file or folder, for each time that it does."""
+    _Run(tmp_path / "run", keep=2).save(1, 2, best=1)
+    root = Path(__file__).resolve().parents[2]
+    command = [sys.executable, "-c", _DYING, str(tmp_path)]
+    count = int(subprocess.run(command, cwd=root, stdout=subprocess.PIPE, text=True, check=True).stdout)
+    assert count > 10
+    found = []
+    for place in range(1, count + 1):
+        run = _Run(tmp_path / f"run-{place}", keep=2)
+        newest = run.checkpoints.newest()
+        assert newest is not None and _same(newest, _checkpoint(newest.step))
+        found.append(newest.step)
+        assert run.said == []
+        assert run.checkpoints.best() == run.checkpoints.path(1 if newest.step == 2 else 3)
+        run.save(4)
+        best = 1 if newest.step == 2 else 3
+        kept = sorted({best, newest.step, 4})
+        assert run.names() == ["best.json", *(f"step-{step:08d}" for step in kept)]
+        assert json.loads((run.folder / "checkpoints/best.json").read_text())["step"] == best
+    assert found == sorted(found) and set(found) == {2, 3}
 
 
 def test_foreign_names_are_left_alone(run: _Run) -> None:
