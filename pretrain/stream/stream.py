@@ -142,6 +142,7 @@ class Stream:
             "lanes": settings.lanes,
             "window": settings.window,
             "crops_per_patch": settings.crops_per_patch,
+            "holdout": f"{self.holdout.salt:016x} {self.holdout.below:016x}",
         }
 
     def check(self, state: Mapping[str, int | str]) -> None:
