@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,8 @@ from pretrain.stream.index import (
 from pretrain.stream.listing import stamps
 
 _ROWS = ("key", "image_key", "encoding", "width", "height", "orientation", "license", "kept")
+_TABLES_AT_ONCE = 8
+"""Tables read at the same time, which hides the answering time of an object store."""
 _MEMBERS = ("tar", "offset", "size", "checksum")
 
 
@@ -47,27 +50,29 @@ def read_built(url: str) -> tuple[PartDescription, Columns]:
         DatasetError: no dataset, another format version, a damaged table, or no kept patch.
     """
     dataset = open_dataset(url)
-    shards, tables, licences, contents = [], [], Counter[str](), []
-    for marker in dataset.shard_markers():
-        tar, rows = marker.named(".tar"), marker.named(".parquet")
-        if tar is None or rows is None:  # every candidate was rejected
-            continue
-        columns = _read_rows(dataset, rows.name, tar.name, licences)
-        tables.append(columns)
-        shards.append(ShardFile(tar.name, tar.nbytes, tar.checksum, len(columns["size"])))
-        contents.append(_content(marker))
-    if not shards:
+    markers = [
+        marker for marker in dataset.shard_markers() if marker.named(".tar")
+    ]  # else every candidate was rejected
+    if not markers:
         raise DatasetError(f"{dataset.url} has no kept patch: `million-ird status {dataset.url}` says what is missing")
-    description = PartDescription(dataset.url, dataset.url, tuple(shards), digest(contents), dict(licences), "-", {})
-    return description, join_columns(tables)
+    with ThreadPoolExecutor(_TABLES_AT_ONCE) as threads:
+        found = list(threads.map(lambda marker: _read_shard(dataset, marker), markers))
+    shards, tables, licences = zip(*found, strict=True)
+    contents = [" ".join(f"{file.name} {file.nbytes} {file.checksum}" for file in marker.files) for marker in markers]
+    counted = dict(sum(licences, Counter[str]()))
+    return PartDescription(dataset.url, dataset.url, shards, digest(contents), counted, "-", {}), join_columns(tables)
 
 
-def _content(marker: Marker) -> str:
-    return " ".join(f"{file.name} {file.nbytes} {file.checksum}" for file in marker.files)
+def _read_shard(dataset: Dataset, marker: Marker) -> tuple[ShardFile, dict[str, Any], Counter[str]]:
+    """A shard, its columns, and its patches under each licence."""
+    tar, rows = marker.named(".tar"), marker.named(".parquet")
+    if tar is None or rows is None:
+        raise DatasetError(f"the marker of {marker.unit} names no table")
+    columns, licences = _read_rows(dataset, rows.name, tar.name)
+    return ShardFile(tar.name, tar.nbytes, tar.checksum, len(columns["size"])), columns, licences
 
 
-def _read_rows(dataset: Dataset, name: str, tar: str, licences: Counter[str]) -> dict[str, Any]:
-    """The columns of one shard; adds its patches to `licences`."""
+def _read_rows(dataset: Dataset, name: str, tar: str) -> tuple[dict[str, Any], Counter[str]]:
     where = dataset.store.path(name)
     try:
         with dataset.store.open(name) as file, pq.ParquetFile(file) as parquet:
@@ -82,9 +87,8 @@ def _read_rows(dataset: Dataset, name: str, tar: str, licences: Counter[str]) ->
         raise DatasetError(f"{where}: a patch key does not begin with the key of its image")
     if set(rows["tar"]) - {tar} or set(rows["encoding"]) - set(ENCODINGS):
         raise DatasetError(f"{where}: its rows name another tar or encoding than its marker")
-    licences.update(rows["license"])
     offsets, sizes = (table[column].to_numpy().astype(np.int64) for column in ("offset", "size"))
-    return {
+    columns = {
         **member_columns(offsets, sizes, where),
         **key_columns(rows["key"]),
         "checksum": np.frombuffer(bytes.fromhex("".join(rows["checksum"])), np.uint8).reshape(-1, 16),
@@ -94,3 +98,4 @@ def _read_rows(dataset: Dataset, name: str, tar: str, licences: Counter[str]) ->
         "encoding": np.array([ENCODINGS.index(encoding) for encoding in rows["encoding"]], np.uint8),
         "image": image_hashes(rows["image_key"]),
     }
+    return columns, Counter(rows["license"])

@@ -71,7 +71,8 @@ def read_tars(
         left_out.update(unusable)
         shards.append(ShardFile(name, nbytes, stamp, len(columns["size"])))
         tables.append(columns)
-        contents.append(f"{name.rpartition('/')[2]} {nbytes} {blake3(columns['checksum'].tobytes()).hexdigest(16)}")
+        content = [blake3(columns[column].tobytes()).hexdigest(16) for column in ("key", "key_end", "checksum")]
+        contents.append(" ".join([name.rpartition("/")[2], str(nbytes), *content]))
     if not any(shard.patches for shard in shards):
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items()) or "only other files"
         raise DatasetError(f"there is no usable jpg, png or webp member in the tars at {location} ({reasons})")

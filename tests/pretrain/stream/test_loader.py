@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -73,7 +75,7 @@ def test_a_batch_is_the_samples_of_its_positions(tars: Path, tmp_path: Path) -> 
     assert {key for batch in take(stream.loader(6), 3) for key in batch.keys} == {f"k{n:04d}" for n in range(18)}
 
 
-@pytest.mark.parametrize("workers", [1, 3, 9])
+@pytest.mark.parametrize("workers", [3, 9])
 def test_the_number_of_workers_changes_nothing(tars: Path, tmp_path: Path, workers: int) -> None:
     stream = stream_of(tars, tmp_path / "cache", crops_per_patch=2, prefetch=2)
     assert all_same(take(stream.loader(6), 8), take(stream.loader(6, workers=workers), 8))
@@ -202,17 +204,22 @@ def test_a_loader_leaves_no_process_and_no_file_open(tars: Path, tmp_path: Path,
 
 
 def test_workers_end_when_the_training_is_killed(tars: Path, tmp_path: Path) -> None:
-    stream = stream_of(tars, tmp_path / "cache")
-    loader = stream.loader(4, workers=2)
-    next(loader)
-    pids = loader.pids
-    assert loader._pool is not None
-    for worker in loader._pool._workers:
-        worker.connection.close()  # what the kernel does for a process that ends in any way
-    for worker in loader._pool._workers:
-        assert worker.process.wait(timeout=30) == 0
-    assert not any(psutil.pid_exists(pid) for pid in pids)
-    loader.close()
+    program = """
+import sys, time
+from pathlib import Path
+from tests.pretrain.stream.world import stream_of
+loader = stream_of(sys.argv[1], Path(sys.argv[2])).loader(4, workers=2)
+print(*loader.pids, flush=True)
+time.sleep(60)
+"""
+    command = [sys.executable, "-c", program, str(tars), str(tmp_path / "cache")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3]) as training:
+        assert training.stdout is not None
+        workers = [psutil.Process(int(pid)) for pid in training.stdout.readline().split()]
+        assert len(workers) == 2
+        training.kill()
+    _, alive = psutil.wait_procs(workers, timeout=30)
+    assert alive == []
 
 
 def test_damage_is_said_counted_and_carried_on(tars: Path, tmp_path: Path) -> None:
@@ -291,7 +298,6 @@ def test_what_cannot_be_sent_to_a_worker_is_named(tars: Path, tmp_path: Path) ->
 
 
 def test_what_a_worker_cannot_import_is_named(tars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
     import types
 
     module = types.ModuleType("only_here")

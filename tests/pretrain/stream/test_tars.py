@@ -128,6 +128,8 @@ def test_the_fingerprint_is_of_the_content_not_of_the_place(tmp_path: Path) -> N
     there = stream_of(f"memory://{name}/{{0..2}}.tar", tmp_path / "cache")
     assert here.fingerprint == there.fingerprint
     fs.rm(f"/{name}", recursive=True)
+    write_tar(tmp_path / "set" / "2.tar", {f"r{number:04d}.jpg": jpeg(number) for number in range(12, 18)})
+    assert stream_of(tmp_path / "set", tmp_path / "cache").fingerprint != here.fingerprint  # other keys
 
 
 @pytest.mark.parametrize("content", [b"", b"no tar at all", gzip.compress(bytes(10240))], ids=["empty", "text", "gzip"])
