@@ -24,6 +24,7 @@ from torch import nn
 
 from million_ird.errors import MillionIrdError, UsageError
 from pretrain.checkpoint import Checkpoint, Checkpoints
+from pretrain.compile import compile_model, eager
 from pretrain.draw import draw_variants
 from pretrain.ema import Ema
 from pretrain.final_model import write_final_model
@@ -115,8 +116,6 @@ class Training:
     """Numbers of a batch to log as means: fractions of masked cells and the like."""
     loss: Loss = F.l1_loss
     """What is minimised."""
-    prepare: Callable[[nn.Module, torch.device], None] = field(default=lambda model, device: None)
-    """Makes the model ready for training once it is on its device: compiles it, for example."""
 
 
 def run_training(
@@ -177,7 +176,7 @@ class Loop:
         self._log = (
             RunLog(out, recipe.log, recipe.steps, self._step, log_window, ranks.device) if ranks.is_first else None
         )
-        training.prepare(self._model, ranks.device)
+        compile_model(self._model, recipe.compile, ranks.device)
         self._shared = ranks.share_gradients(self._model, _some_unused(recipe, self._variants))
 
     def run(self, stop: StopRequest) -> int:
@@ -279,18 +278,22 @@ class Loop:
         """Judges the network; whether it is better than ever. With an average of the weights, that one is judged by."""
         if self._training.judge is None:
             return False
+        with eager():  # sizes that training never sees must not be compiled, nor make training compile anew
+            return self._judge(self._training.judge)
+
+    def _judge(self, judge: Judge) -> bool:
         began = time.perf_counter()
-        scores = self._training.judge.scores(self._model)
+        scores = judge.scores(self._model)
         values: dict[str, Any] = {"mean": mean_score(scores), **scores}
         if self._ema:
             with self._ema.applied():
-                averaged = self._training.judge.scores(self._model)
+                averaged = judge.scores(self._model)
             values["ema"] = {"mean": mean_score(averaged), **averaged}
         decisive = mean_score(averaged if self._ema else scores)
         better = math.isfinite(decisive) and (self._best is None or decisive > self._best)
         self._best = decisive if better else self._best
         if self._log:
-            for name, picture in self._training.judge.pictures(self._model).items():
+            for name, picture in judge.pictures(self._model).items():
                 self._log.picture(self._step, name, picture)
             self._log.write("validation", self._step, {**values, "seconds": time.perf_counter() - began})
         self._say(f"step {self._step:,}: validation {decisive:.2f} dB" + (", the best so far" if better else ""))

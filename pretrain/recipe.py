@@ -19,6 +19,7 @@ from typing import Any, Literal, TypeVar
 from million_ird import settings
 from million_ird.errors import UsageError
 from pretrain.checkpoint import CheckpointSettings
+from pretrain.compile import CompileSettings
 from pretrain.corrupt import CorruptSettings
 from pretrain.draw import DrawSettings, shares_of
 from pretrain.ema import EmaSettings
@@ -38,7 +39,7 @@ FREE = (
     *("name", "steps", "accumulate", "dataset"),
     *("stream.workers", "stream.prefetch", "stream.cache", "stream.cache_gb"),
     *("stream.max_damaged_share", "stream.damage_grace"),
-    *("checkpoint", "log", "guard.most_in_a_row"),
+    *("compile", "checkpoint", "log", "guard.most_in_a_row"),
     *("tasks.*.clean", "tasks.*.degraded", "tasks.*.dataset", "reading"),
 )
 """Settings that may differ when a run is resumed; `*` is any name. Of the data not the place counts but the stream's
@@ -87,6 +88,8 @@ class TrainingRecipe:
     """An average of the weights beside them."""
     guard: GuardSettings = field(default_factory=GuardSettings)
     """Which steps are skipped."""
+    compile: CompileSettings = field(default_factory=CompileSettings)
+    """How it is made fast."""
     checkpoint: CheckpointSettings = field(default_factory=CheckpointSettings)
     """How often the run is saved."""
     log: LogSettings = field(default_factory=LogSettings)

@@ -6,6 +6,7 @@ ranks: pairs are gathered into the same batches whoever computes them, and means
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -128,11 +129,17 @@ def mean_score(scores: Scores) -> float:
 def restored_psnr(
     model: nn.Module, variant: Variant, pairs: Sequence[tuple[Picture, Picture]], device: torch.device
 ) -> list[float]:
-    """PSNR in dB of each restored input, clamped to [0, 1] but not rounded, against its clean picture; at most 100."""
+    """PSNR in dB of each restored input, clamped to [0, 1] but not rounded, against its clean picture: at most 100, or
+    NaN."""
     x_BCHW = torch.stack([_tensor(seen) for seen, _ in pairs]).to(device)  # noqa: N806
     restored = model(x_BCHW, variant=variant).clamp(0.0, 1.0).permute(0, 2, 3, 1).cpu().numpy()
     clean = [picture for _, picture in pairs]
-    return [min(psnr(mine, theirs, 1.0), MOST_DB) for mine, theirs in zip(restored, clean, strict=True)]
+    return [_decibels(mine, theirs) for mine, theirs in zip(restored, clean, strict=True)]
+
+
+def _decibels(restored: Picture, clean: Picture) -> float:
+    """NaN where the network gives any: such a network is never the best, and the run goes on to say why it ends."""
+    return min(psnr(restored, clean, 1.0), MOST_DB) if np.isfinite(restored).all() else math.nan
 
 
 @contextmanager

@@ -20,18 +20,13 @@ from pretrain.optimizer import OptimizerSettings, make_optimizer
 from pretrain.ranks import Ranks
 from pretrain.step import StepResult, StepSettings, accumulate_gradients, mean_psnr, to_float, training_step
 from tests.pretrain.tiny import LARGE, SMALL, TinyBatch, tiny_batch, tiny_network
-from tests.pretrain.two_ranks import CASES, run_two_ranks, train_case
-
-
-@pytest.fixture(scope="module")
-def two_ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, dict[str, Any]]]:
-    return run_two_ranks(tmp_path_factory.mktemp("ranks"))
+from tests.pretrain.two_ranks import CASES, train_case, two_ranks
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_two_ranks_compute_what_one_does(name: str, two_ranks: list[dict[str, dict[str, Any]]]) -> None:
+def test_two_ranks_compute_what_one_does(name: str) -> None:
     alone = train_case(CASES[name], Ranks())
-    first, second = (rank[name] for rank in two_ranks)
+    first, second = (rank[name] for rank in two_ranks())
     assert str(first["results"]) == str(second["results"]), "every rank comes to the same verdict"
     for (losses, decibels, norm, verdict), expected in zip(first["results"], alone["results"], strict=True):
         assert verdict == expected[3]

@@ -10,7 +10,9 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
+from million_ird.errors import DatasetError, MillionIrdError, UsageError
 from pretrain.guard import Guard, GuardSettings
 from pretrain.launch import torchrun_ranks
 from pretrain.models.dynet import DyNetSettings
@@ -72,25 +75,48 @@ def train_case(case: Case, ranks: Ranks) -> dict[str, Any]:
     return {"results": numbers, "gradients": gradients, "weights": weights, "skipped": guard.skipped}
 
 
-def run_two_ranks(folder: Path) -> list[dict[str, dict[str, Any]]]:
-    """What each of two processes gave for every case, by the case's name."""
+def agreement(ranks: Ranks) -> dict[str, Any]:
+    """What this rank sees of the exchanges."""
+    seen: dict[str, Any] = {
+        "gather": ranks.gather([ranks.rank, 0.1 + ranks.rank]),
+        "from_first": ranks.from_first(lambda: {"rank": ranks.rank, "tensor": torch.arange(3)}),
+        "first_then_all": ranks.first_then_all(lambda: [ranks.rank]),
+    }
+    seen["from_first"]["tensor"] = seen["from_first"]["tensor"].tolist()
+    for name, error in (("usage", UsageError("no")), ("data", DatasetError("damaged"))):
+        for way in (ranks.from_first, ranks.first_then_all):
+            try:
+                way(partial(_fail, error))
+            except MillionIrdError as raised:
+                seen[f"{name} {way.__name__}"] = (type(raised).__name__, str(raised), raised.exit_code)
+    return seen
+
+
+@cache
+def two_ranks() -> list[dict[str, Any]]:
+    """What each of two processes gave: every case by its name, and "agreement". Computed once a session."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
     place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
-    processes = []
-    for rank in ("0", "1"):
-        environment = {**os.environ, **place, "RANK": rank, "LOCAL_RANK": rank}
-        command = [sys.executable, "-m", "tests.pretrain.two_ranks", str(folder)]
-        processes.append(subprocess.Popen(command, env=environment, cwd=_ROOT))
-    try:
-        codes = [process.wait(timeout=240) for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
-    assert codes == [0, 0]
-    return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
+    with tempfile.TemporaryDirectory() as folder:
+        processes = []
+        for rank in ("0", "1"):
+            environment = {**os.environ, **place, "RANK": rank, "LOCAL_RANK": rank}
+            command = [sys.executable, "-m", "tests.pretrain.two_ranks", folder]
+            processes.append(subprocess.Popen(command, env=environment, cwd=_ROOT))
+        try:
+            codes = [process.wait(timeout=240) for process in processes]
+        finally:
+            for process in processes:
+                process.kill()
+                process.wait()
+        assert codes == [0, 0]
+        return [torch.load(Path(folder) / f"{rank}.pt") for rank in range(2)]
+
+
+def _fail(error: MillionIrdError) -> None:
+    raise error
 
 
 def _nan(output: Tensor, target: Tensor) -> Tensor:
@@ -100,7 +126,8 @@ def _nan(output: Tensor, target: Tensor) -> Tensor:
 def main(folder: Path) -> None:
     torch.set_num_threads(1)
     with torchrun_ranks("cpu") as ranks:
-        torch.save({name: train_case(case, ranks) for name, case in CASES.items()}, folder / f"{ranks.rank}.pt")
+        found = {name: train_case(case, ranks) for name, case in CASES.items()}
+        torch.save({**found, "agreement": agreement(ranks)}, folder / f"{ranks.rank}.pt")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,124 @@
+"""Judging: PSNR as it is defined, the same numbers whoever computes them, and a network left as it was."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from million_ird.errors import UsageError
+from million_ird.metrics import psnr
+from pretrain.models.variants import Variant
+from pretrain.ranks import Ranks
+from pretrain.restore import Picture
+from pretrain.validate import Task, ValidationSettings, Validator, mean_score
+from tests.pretrain.tiny import LARGE, SMALL
+
+
+class Dimmer(nn.Module):
+    """Multiplies by the number of applications over 10: every variant gives something else. Remembers batch sizes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor(0.1))
+        self.batches: list[int] = []
+        self.modes: set[tuple[bool, bool]] = set()
+
+    def forward(self, x: Tensor, variant: Variant) -> Tensor:
+        self.batches.append(len(x))
+        self.modes.add((self.training, torch.is_grad_enabled()))
+        return x * self.weight * variant.applications
+
+
+def pair(index: int) -> tuple[Picture, Picture]:
+    rng = np.random.default_rng(index)
+    clean = rng.random((6, 8, 3)).astype(np.float32)
+    return clean + np.float32(0.1) * rng.standard_normal(clean.shape, np.float32), clean
+
+
+TASKS = [Task("five", 5, pair, batch=2), Task("three", 3, lambda index: pair(index + 100))]
+
+
+@dataclass(frozen=True)
+class Scripted(Ranks):
+    """A rank whose fellows' numbers are known from the time before."""
+
+    everyone: dict[int, list[list[float]]] = field(default_factory=dict)
+
+    def gather(self, numbers: Sequence[float]) -> list[list[float]]:
+        mine = self.everyone.setdefault(self.rank, [])
+        mine.append(list(numbers))
+        turn = len(mine) - 1
+        return [
+            self.everyone[rank][turn] if turn < len(self.everyone.get(rank, [])) else [0.0] * len(numbers)
+            for rank in range(self.count)
+        ]
+
+
+def test_scores_are_means_of_the_psnr_of_the_clamped_output() -> None:
+    model = Dimmer()
+    scores = Validator(TASKS, (LARGE, SMALL), Ranks()).scores(model)
+    expected = [
+        psnr((np.float32(0.1) * x * LARGE.applications).clip(0, 1), clean, 1.0) for x, clean in map(pair, range(5))
+    ]
+    assert scores["large"]["five"] == pytest.approx(sum(expected) / 5, abs=1e-4)
+    assert [list(tasks) for tasks in scores.values()] == [["five", "three"]] * 2
+    assert scores["large"]["five"] != scores["small"]["five"]
+    assert mean_score(scores) == pytest.approx(sum(sum(tasks.values()) for tasks in scores.values()) / 4)
+    assert model.batches == [2, 2, 1, 1, 1, 1] * 2
+    assert model.modes == {(False, False)}
+    assert model.training
+
+
+@pytest.mark.parametrize("count", [2, 3, 7])
+def test_scores_do_not_depend_on_the_number_of_ranks(count: int) -> None:
+    expected = Validator(TASKS, (LARGE, SMALL), Ranks()).scores(Dimmer())
+    known: dict[int, list[list[float]]] = {}
+    for rank in range(count):
+        Validator(TASKS, (LARGE, SMALL), Scripted(rank, count, everyone=known)).scores(Dimmer())
+    for rank in range(count):
+        fellows = {other: numbers for other, numbers in known.items() if other != rank}
+        assert Validator(TASKS, (LARGE, SMALL), Scripted(rank, count, everyone=fellows)).scores(Dimmer()) == expected
+
+
+def test_a_perfect_network_counts_100_and_a_diverged_one_nothing() -> None:
+    task = Task("clean", 2, lambda index: (pair(index)[1],) * 2)
+    model = Dimmer()
+    with torch.no_grad():
+        model.weight.fill_(1 / SMALL.applications)
+    assert Validator([task], (SMALL,), Ranks()).scores(model)["small"]["clean"] == pytest.approx(100, abs=30)
+    with torch.no_grad():
+        model.weight.fill_(math.nan)
+    validator = Validator([task], (SMALL,), Ranks(), shown=2)
+    assert math.isnan(validator.scores(model)["small"]["clean"])
+    assert validator.pictures(model)["clean"].dtype == np.uint8
+
+
+def test_a_picture_has_a_row_for_each_pair_and_a_column_for_each_variant() -> None:
+    pictures = Validator(TASKS, (LARGE, SMALL), Ranks(), shown=2).pictures(Dimmer())
+    assert list(pictures) == ["five", "three"]
+    height, width, colours = pictures["five"].shape
+    assert colours == 3
+    assert 2 * 6 <= height < 3 * 12 and 4 * 6 <= width < 5 * 12
+    assert Validator(TASKS, (LARGE,), Ranks()).pictures(Dimmer()) == {}
+
+
+def test_large_pictures_are_shown_by_their_middle_and_of_one_size() -> None:
+    sizes = [(300, 400), (280, 270), (512, 512)]
+    task = Task("large", 3, lambda index: (np.zeros((*sizes[index], 3), np.float32),) * 2)
+    (picture,) = Validator([task], (SMALL,), Ranks(), shown=3).pictures(Dimmer()).values()
+    assert 3 * 256 <= picture.shape[0] < 3 * 270
+
+
+@pytest.mark.parametrize(
+    "values", [{"every": -1}, {"batch": 0}, {"crops": 0, "patches": 0}, {"sigma": -1.0}, {"pictures": -1}]
+)
+def test_settings_that_cannot_be(values: dict[str, float]) -> None:
+    with pytest.raises(UsageError, match=f"validation.*{next(iter(values))}"):
+        ValidationSettings(**values)  # type: ignore[arg-type]
+    ValidationSettings(every=0, crops=0, patches=0)
