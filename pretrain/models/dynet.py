@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from million_ird.errors import UsageError
+from pretrain.models.pointwise import Pointwise
 from pretrain.models.prompts import PromptInteraction, Run, apply
 from pretrain.models.restormer import Downsample, TransformerBlock, Upsample
 from pretrain.models.variants import LARGE, LEVELS, Variant
@@ -137,8 +138,8 @@ class DyNet(nn.Module):
         self.up = nn.ModuleList(Upsample(c) for c in (channels[1], channels[2], channels[2]))
         self.reduce = nn.ModuleDict(
             {
-                "level_2": nn.Conv2d(2 * channels[1], channels[1], 1, bias=False),
-                "level_3": nn.Conv2d(channels[1] + channels[2], channels[2], 1, bias=False),
+                "level_2": Pointwise(2 * channels[1], channels[1]),
+                "level_3": Pointwise(channels[1] + channels[2], channels[2]),
             }
         )
         self.decoder = nn.ModuleList(level(i, decoder[i], decoder_channels[i]) for i in range(LEVELS))

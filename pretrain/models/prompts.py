@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pretrain.models.pointwise import Pointwise
 from pretrain.models.restormer import TransformerBlock, at_least_float32
 
 Run = Callable[[nn.Module, Tensor], Tensor]
@@ -48,7 +49,7 @@ class PromptInteraction(nn.Module):
         self.mixture = nn.Linear(channels, components)
         self.convolution = nn.Conv2d(prompt_channels, prompt_channels, 3, padding=1, bias=False)
         self.block = TransformerBlock(channels + prompt_channels, heads, expansion)
-        self.reduce = nn.Conv2d(channels + prompt_channels, out_channels, 1, bias=False)
+        self.reduce = Pointwise(channels + prompt_channels, out_channels)
 
     def forward(self, x_BCHW: Tensor, run: Run = apply) -> Tensor:
         prompt_BQHW = self.prompt(self.mean(x_BCHW), x_BCHW.shape[2], x_BCHW.shape[3])

@@ -20,7 +20,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pretrain.models.gated_depthwise import gated_depthwise
+from pretrain.models.gated_depthwise import depthwise_thirds, gated_depthwise
+from pretrain.models.pointwise import Pointwise, pointwise
 
 EPSILON = 1e-5
 """Added to the variance by layer norm (authors' code)."""
@@ -42,9 +43,21 @@ class ChannelNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
+        if x_BCHW.is_cuda:
+            return self._planes(x_BCHW)
         channels_last = x_BCHW.permute(0, 2, 3, 1)
         normed = functional.layer_norm(channels_last, self.weight.shape, self.weight, self.bias, EPSILON)
-        return normed.permute(0, 3, 1, 2)
+        return normed.permute(0, 3, 1, 2).to(x_BCHW.dtype)  # float32 under autocast, for which nobody has a use
+
+    def _planes(self, x_BCHW: Tensor) -> Tensor:
+        """The same by its formula, NCHW throughout: the compiler makes one kernel of it that reads along the rows.
+
+        (PyTorch's own layer norm wants the channels last; on a CPU it is faster all the same.)
+        """
+        exact_BCHW = x_BCHW.to(at_least_float32(x_BCHW.dtype))
+        variance_B1HW, mean_B1HW = torch.var_mean(exact_BCHW, dim=1, correction=0, keepdim=True)
+        normed = (exact_BCHW - mean_B1HW) * torch.rsqrt(variance_B1HW + EPSILON)
+        return (normed * self.weight[:, None, None] + self.bias[:, None, None]).to(x_BCHW.dtype)
 
 
 class Statistics(NamedTuple):
@@ -73,9 +86,10 @@ class ChannelAttention(nn.Module):
         super().__init__()
         self.heads = heads
         self.temperature = nn.Parameter(torch.ones(heads, 1, 1))
-        self.project_in = nn.Conv2d(channels, 3 * channels, 1, bias=False)
+        self.project_in = Pointwise(channels, 3 * channels)
+        # Only the weight of this one is used: see `pretrain.models.gated_depthwise`. So in the feed-forward.
         self.depthwise = nn.Conv2d(3 * channels, 3 * channels, 3, padding=1, groups=3 * channels, bias=False)
-        self.project_out = nn.Conv2d(channels, channels, 1, bias=False)
+        self.project_out = Pointwise(channels, channels)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         q, k, v = self.project(x_BCHW)
@@ -83,8 +97,7 @@ class ChannelAttention(nn.Module):
 
     def project(self, x_BCHW: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """q, k and v, each (B, C, H, W). Local: one row of context on either side."""
-        q, k, v = self.depthwise(self.project_in(x_BCHW)).chunk(3, dim=1)
-        return q, k, v
+        return depthwise_thirds(self.project_in(x_BCHW), self.depthwise.weight)
 
     def queries_and_keys(self, x_BCHW: Tensor) -> tuple[Tensor, Tensor]:
         """q and k of `project` alone, for whoever needs v at another time."""
@@ -97,7 +110,7 @@ class ChannelAttention(nn.Module):
 
     def _thirds(self, x_BCHW: Tensor, first: int, end: int) -> Tensor:
         channels = slice(first * x_BCHW.shape[1], end * x_BCHW.shape[1])
-        inner = functional.conv2d(x_BCHW, self.project_in.weight[channels])
+        inner = pointwise(x_BCHW, self.project_in.weight[channels])
         return functional.conv2d(inner, self.depthwise.weight[channels], padding=1, groups=inner.shape[1])
 
     def statistics(self, q_BCHW: Tensor, k_BCHW: Tensor) -> Statistics:
@@ -136,10 +149,9 @@ class FeedForward(nn.Module):
     def __init__(self, channels: int, expansion: float) -> None:
         super().__init__()
         hidden = int(channels * expansion)
-        self.project_in = nn.Conv2d(channels, 2 * hidden, 1, bias=False)
-        # Only the weight of this one is used: the convolution and the gate are one kernel where there is one.
+        self.project_in = Pointwise(channels, 2 * hidden)
         self.depthwise = nn.Conv2d(2 * hidden, 2 * hidden, 3, padding=1, groups=2 * hidden, bias=False)
-        self.project_out = nn.Conv2d(hidden, channels, 1, bias=False)
+        self.project_out = Pointwise(hidden, channels)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         result: Tensor = self.project_out(gated_depthwise(self.project_in(x_BCHW), self.depthwise.weight))
