@@ -111,14 +111,20 @@ def test_the_size_of_crops_follows_its_schedule(tars: Path, tmp_path: Path) -> N
     assert all_same(take(stream.loader(4, start_step=3), 3), plain[3:])
 
 
-def test_batches_are_memory_of_their_own(tars: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("pinned", [False, True])
+def test_batches_are_memory_of_their_own(
+    tars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pinned: bool
+) -> None:
+    calls: list[int] = []  # there may be no GPU that could pin memory; the contract is that of `pin_memory`: a copy
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: calls.append(1) or tensor.clone())
     stream = stream_of(tars, tmp_path / "cache", prefetch=1)
-    with stream.loader(4, workers=1) as loader:
+    with stream.loader(4, workers=1, pin_memory=pinned) as loader:
         first = next(loader)
         copy = first.inputs.clone()
         for _ in range(3):
             next(loader)
         assert torch.equal(first.inputs, copy)
+    assert len(calls) == (20 if pinned else 0)  # five tensors of four batches
 
 
 def test_a_killed_worker_is_replaced_and_no_batch_changes(tars: Path, tmp_path: Path) -> None:
