@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -56,7 +56,7 @@ def _rows(length: int) -> Tensor:
     The padded length is hidden from the tracer, as a number read from a tensor: it would else compare it with the
     length given wherever a shape matters, and settle for one outcome.
     """
-    groups = int(torch.scalar_tensor((length + MULTIPLE - 1) // MULTIPLE, dtype=torch.int64).item())
+    groups = cast(int, torch.scalar_tensor((length + MULTIPLE - 1) // MULTIPLE, dtype=torch.int64).item())
     least = f"an exported network needs images of at least {SMALLEST} pixels a side"
     torch._check(groups >= 2, lambda: least)  # type: ignore[no-untyped-call]
     position = torch.arange(groups * MULTIPLE)

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from million_ird.errors import UsageError
+from pretrain.verbs.models import main
+
+
+def test_the_table_names_every_variant_and_what_its_numbers_count(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    printed = capsys.readouterr().out
+    for text in ("16,613,135", "16,726,031", "35,376,967", "132.23 G", "90.81 G", "242.35 G", "166.38 G"):
+        assert text in printed
+    assert "width 48" in printed and "224 × 224" in printed and "multiply-accumulates of" in printed
+
+
+def test_json_has_the_numbers_in_full(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--json", "--size", "100", "--width", "8"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["variant"] for row in rows] == ["large", "small", "large"]
+    assert {row["size"] for row in rows} == {100} and {row["width"] for row in rows} == {8}
+    assert all(row["multiply_accumulates"] > 0 and row["conventions"] for row in rows)
+
+
+@pytest.mark.parametrize("arguments", [["--size", "0"], ["--width", "7"], ["--width", "0"]])
+def test_what_cannot_be_is_refused(arguments: list[str]) -> None:
+    with pytest.raises(UsageError, match=r"size|width"):
+        main(arguments)
