@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
@@ -62,13 +62,14 @@ class ShardCache:
                 f"stream.cache: cannot write to {folder} ({error.strerror}): name another folder"
             ) from None
 
-    def open_shard(self, tar: str, stamp: str, root: str = ".") -> int | None:
+    def open_shard(self, tar: str, stamp: str, root: str = ".", fetch: bool = True) -> int | None:
         """A descriptor of a shard, open for reading, which the caller closes; None if there is no room for a copy.
 
         Args:
             tar: full path or URL, or a name relative to `root`.
             stamp: what changes when the shard does.
             root: folder or URL of the dataset.
+            fetch: make a copy of a remote shard that has none; else None is returned for it.
 
         Raises:
             FileNotFoundError: there is no such shard.
@@ -82,7 +83,8 @@ class ShardCache:
         try:
             return _open(copy, used=True)
         except FileNotFoundError:
-            pass
+            if not fetch:
+                return None
         with locked(self._shards / f"{key}.lock"):
             try:
                 return _open(copy, used=True)  # another process has fetched it meanwhile
@@ -168,8 +170,14 @@ class ShardCache:
 def _open(path: Path, used: bool = False) -> int:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     if used:
-        os.utime(descriptor)
+        mark_used(descriptor)
     return descriptor
+
+
+def mark_used(descriptor: int) -> None:
+    """Notes on an open copy that it is in use. Only its owner may, so that of another user looks older than it is."""
+    with suppress(PermissionError):
+        os.utime(descriptor)
 
 
 def _held(entry: os.DirEntry[str]) -> int:

@@ -12,7 +12,7 @@ from blake3 import blake3
 
 from million_ird.errors import StoreError
 from pretrain.crop import DamagedPatchError
-from pretrain.stream.cache import BUSY_S, ShardCache
+from pretrain.stream.cache import BUSY_S, ShardCache, mark_used
 from pretrain.stream.index import Patch, PatchIndex
 
 _OPEN_SHARDS = 192
@@ -31,10 +31,13 @@ class _Open:
 
 
 class Reader:
-    """Reads patches of an index; keeps the shards it used last open."""
+    """Reads patches of an index; keeps the shards it used last open.
 
-    def __init__(self, index: PatchIndex, cache: ShardCache) -> None:
-        self._index, self._cache = index, cache
+    With `fetch` false a remote shard without a copy is not copied: its patches are read over the network, one by one.
+    """
+
+    def __init__(self, index: PatchIndex, cache: ShardCache, fetch: bool = True) -> None:
+        self._index, self._cache, self._fetch = index, cache, fetch
         self._open: OrderedDict[int, _Open] = OrderedDict()
         self._missing: set[int] = set()
         self._fetched_again: set[int] = set()
@@ -90,8 +93,8 @@ class Reader:
             found = self._open.get(shard)
         if found is None:
             part, file = self._index.shards[shard]
-            found = _Open(self._cache.open_shard(file.name, file.stamp, part.description.root), now)
-            self._open[shard] = found
+            descriptor = self._cache.open_shard(file.name, file.stamp, part.description.root, self._fetch)
+            self._open[shard] = found = _Open(descriptor, now)
             if len(self._open) > _OPEN_SHARDS:
                 self._let_go(next(iter(self._open)))
         self._open.move_to_end(shard)
@@ -112,7 +115,7 @@ class Reader:
         """Tells the cache that a copy is in use. A local dataset is not touched."""
         part, file = self._index.shards[shard]
         if self._cache.is_remote(file.name, part.description.root):
-            os.utime(descriptor)
+            mark_used(descriptor)
 
     def _let_go(self, shard: int) -> None:
         descriptor = self._open.pop(shard).descriptor

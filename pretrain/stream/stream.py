@@ -123,8 +123,8 @@ class Stream:
         return tuple(self.index.patch(number) for _, number in sorted(found))
 
     def read(self, patch: Patch) -> bytes:
-        """The encoded bytes of a patch. `DatasetError` if it is damaged."""
-        reader = Reader(self.index, self._cache)
+        """The encoded bytes of a patch, for which no shard is fetched. `DatasetError` if it is damaged."""
+        reader = Reader(self.index, self._cache, fetch=False)
         try:
             return reader.read(patch)
         except DamagedPatchError as error:

@@ -119,7 +119,7 @@ def test_shards_in_use_are_marked_and_idle_ones_let_go(
     reader.read(stream.index.patch(7))
     assert list(reader._open) == [0, 1]
     marks = []
-    monkeypatch.setattr("pretrain.stream.reader.os.utime", marks.append)
+    monkeypatch.setattr("pretrain.stream.reader.mark_used", marks.append)
     now[0] += 10
     reader.read(stream.index.patch(1))
     assert marks == []
