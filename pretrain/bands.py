@@ -30,8 +30,9 @@ from pretrain.models.restormer import (
 )
 from pretrain.models.variants import Variant
 
-DEFAULT_ROWS = 64
-"""Rows of a band, at every level: half the width and twice the channels of the level below cancel out."""
+DEFAULT_ROWS = 32
+"""Rows of a band (ours: more take more memory, fewer more time; see docs/large_images.md). The same at every level:
+half the pixels in a row and twice the channels cancel out."""
 _STRIDE = 2
 """What bands begin at a multiple of, since resampling takes rows in pairs."""
 
