@@ -128,7 +128,15 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 @cache
 def field_docs(cls: type) -> dict[str, str]:
-    """The string literal under each field of a settings class, whitespace joined; fields without one are absent."""
+    """The string literal under each field of a settings class, whitespace joined; fields without one are absent. A
+    field that a class inherits has the docstring of the class it inherits from."""
+    docs: dict[str, str] = {}
+    for owner in reversed([base for base in cls.__mro__ if dataclasses.is_dataclass(base)]):
+        docs |= _own_docs(owner)
+    return docs
+
+
+def _own_docs(cls: type) -> dict[str, str]:
     tree = ast.parse(textwrap.dedent(inspect.getsource(cls)))
     body = typing.cast(ast.ClassDef, tree.body[0]).body
     docs = {}

@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 
 from million_ird import settings
-from million_ird.errors import UsageError
 from million_ird.manifest import archive, columns, delimited, folder, textual
 from pipelines import plan_sort
 from pipelines.recipe import Recipe
-from pipelines.recipe_reference import BEGIN, reference, rewrite
+from pipelines.recipe_reference import recipe_reference
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "recipes.md"
 
@@ -34,23 +33,13 @@ def test_every_setting_is_documented(cls: Any) -> None:
 
 def test_the_reference_is_up_to_date() -> None:
     text = DOCS.read_text(encoding="utf-8")
-    assert text.endswith(reference()), "run: python -m pipelines.recipe_reference docs/recipes.md"
+    assert text.endswith(recipe_reference()), "run: python -m pipelines.recipe_reference docs/recipes.md"
 
 
 def test_every_section_and_key_is_there() -> None:
-    text = reference()
+    text = recipe_reference()
     for key in settings.known_keys(Recipe):
         assert f"`{key.rsplit('.', 1)[-1]}`" in text or f"`[{key}]`" in text
-
-
-def test_the_reference_is_rewritten_below_its_marker_only(tmp_path: Path) -> None:
-    path = tmp_path / "x.md"
-    path.write_text(f"mine\n{BEGIN}\nold\n")
-    rewrite(path)
-    assert path.read_text() == "mine\n" + reference()
-    path.write_text("nothing")
-    with pytest.raises(UsageError, match="has no line"):
-        rewrite(path)
 
 
 def test_every_reason_that_the_code_can_give_is_explained() -> None:

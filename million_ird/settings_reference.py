@@ -1,0 +1,64 @@
+"""Markdown reference of settings, made of the docstrings under them, so that no document repeats what the code says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import MISSING, Field, fields
+from pathlib import Path
+from typing import Any
+
+from million_ird import settings
+from million_ird.errors import UsageError
+
+Note = Callable[[str], str]
+"""Key path of a setting → what else is to be said of it, such as ", a path or URL"; "" for nothing."""
+
+
+def reference(cls: Any, heading: str, level: int, note: Note) -> str:
+    """Every setting of a class with its type, default and docstring; sections inside it follow under headings.
+
+    Args:
+        cls: a settings class, see `million_ird.settings`.
+        heading: of the settings that lie in no section, such as "## Top level".
+        level: of the headings of sections; those of sections within sections lie below.
+        note: said after a setting's type.
+    """
+    return "\n".join(_section(cls, "", heading, "", level, note)) + "\n"
+
+
+def rewrite(path: Path, begin: str, text: str) -> None:
+    """Replaces what follows the line `begin` in a Markdown file by `text`. `UsageError` if it has no such line."""
+    old = path.read_text(encoding="utf-8")
+    if begin not in old:
+        raise UsageError(f"{path} has no line {begin}")
+    path.write_text(f"{old.split(begin)[0]}{begin}\n\n{text}", encoding="utf-8")
+
+
+def _section(cls: Any, path: str, heading: str, introduction: str, level: int, note: Note) -> Iterator[str]:
+    """The settings of one class, then those of the classes inside it."""
+    docs, types = settings.field_docs(cls), settings.field_types(cls)
+    inner = []
+    yield from (heading, "")
+    if introduction:
+        yield from (introduction, "")
+    for item in fields(cls):
+        name = f"{path}.{item.name}" if path else item.name
+        nested = settings.nested_settings(types[item.name])
+        if nested is not None:
+            inner.append((name, nested, docs[item.name]))
+        else:
+            kind = settings.type_name(types[item.name]) + note(name)
+            yield f"- **`{item.name}`**{_default(item)}, {kind}. {docs[item.name]}"
+    yield ""
+    for name, nested, doc in inner:
+        yield from _section(nested, name, f"{'#' * (level + name.count('.'))} `[{name}]`", doc, level, note)
+
+
+def _default(item: Field[Any]) -> str:
+    if item.default is not MISSING:
+        value = item.default
+    elif item.default_factory is not MISSING:
+        value = item.default_factory()
+    else:
+        return " must be given"
+    return f" = `{settings.toml_value(value)}`"
