@@ -21,8 +21,9 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@sh pipelines/system_library.sh
 	@touch $@
 
-demo: setup ## build a real dataset, of a folder with PHOTOS=~/Pictures, and say where its report is
+demo: setup ## build a real dataset, of a folder with PHOTOS=~/Pictures, train on it, and say where to look
 	@$(BIN)/python -m pipelines.demo --out '$(OUT)' $(if $(PHOTOS),--photos '$(PHOTOS)')
+	@$(BIN)/python -m pretrain.demo --dataset '$(OUT)' --out '$(OUT)-run'
 
 test: setup ## run the tests
 	@$(BIN)/python -m pytest $(ARGS)
@@ -39,6 +40,6 @@ bench: setup ## every benchmark, one after the other (half an hour); see benchma
 	  OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/$$name.py $$([ $$name = duplicates ] && echo scale) || exit 1; done
 
 clean: ## remove .venv and the demo's output
-	rm -rf $(VENV) '$(OUT)'
+	rm -rf $(VENV) '$(OUT)' '$(OUT)-run'
 
 .PHONY: help setup demo test check bench clean

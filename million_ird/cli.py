@@ -20,6 +20,13 @@ VERBS: dict[str, tuple[str, str]] = {
     "retry-failed": ("pipelines.cli:retry_failed", "fetch again what failed for a reason that may pass"),
     "recut": ("pipelines.cli:recut", "cut again with other settings from the images already fetched"),
     "takedown": ("pipelines.cli:takedown", "remove pictures and all their copies, for good"),
+    "pretrain": ("pretrain.verbs.pretrain:main", "train a network's variants on the patches; run again to resume"),
+    "finetune": ("pretrain.verbs.finetune:main", "train on to denoise, derain and dehaze"),
+    "evaluate": ("pretrain.verbs.evaluate:main", "PSNR and SSIM of a checkpoint on test sets"),
+    "restore": ("pretrain.verbs.restore:main", "restore a picture or a folder of pictures"),
+    "export": ("pretrain.verbs.export:main", "one variant as a program for torch.export or as ONNX"),
+    "models": ("pretrain.verbs.models:main", "networks, their variants, parameters and multiply-accumulates"),
+    "sheet": ("pretrain.verbs.sheet:main", "a picture of clean, corrupted and masked crops"),
     "fit-niqe": ("million_ird.screens.fit_cli:main", "fit a NIQE model from a folder of clean photographs"),
     "hash-benchmarks": ("pipelines.cli:hash_benchmarks", "export the hashes of benchmark pictures, to ship instead"),
 }
@@ -70,7 +77,7 @@ def _help() -> str:
     verbs = "\n".join(f"  {verb:<{width}}  {text}" for verb, (_, text) in VERBS.items())
     return (
         "usage: million-ird VERB … (million-ird VERB --help for each)\n\n"
-        "Build large, clean, high-resolution image sets for restoration research.\n\n"
+        "Build large, clean, high-resolution image sets for restoration research, and pre-train on them.\n\n"
         f"verbs:\n{verbs}\n\n"
         "exit codes: 0 done, 1 failed, 2 usage, 3 finished but some units were given up"
     )
