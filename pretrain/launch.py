@@ -42,12 +42,20 @@ def launch_here(job: Job, device: Device = "auto") -> int:
 
     Raises:
         UsageError: the environment names a rank but not the rest; there are more ranks than GPUs, or none is there.
+        MillionIrdError: another rank was lost.
     """
     try:
         with torchrun_ranks(device) as ranks, StopRequest() as stop:
             return job(ranks, stop)
     except ToldError as error:
         return error.exit_code
+    except RuntimeError as error:
+        if not _is_lost_contact(error):
+            raise
+        raise MillionIrdError(
+            f"another rank of this run was lost ({_first_line(error)}); what it said last stands elsewhere. "
+            "Go on from the newest checkpoint with --resume"
+        ) from error
 
 
 @contextmanager
@@ -70,6 +78,12 @@ def torchrun_ranks(wanted: Device = "auto") -> Iterator[Ranks]:
     yield Ranks(rank, count, device)
     # Not where the block raised: the others may be waiting in an exchange, and only our end will wake them.
     dist.destroy_process_group()
+
+
+def _is_lost_contact(error: RuntimeError) -> bool:
+    """Whether an exchange failed because of the other side. Gloo has no exception of its own, only words."""
+    words = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "Timed out waiting")
+    return isinstance(error, dist.DistError) or ("gloo" in str(error) and any(word in str(error) for word in words))
 
 
 def _from_environment(name: str) -> int:
@@ -246,13 +260,20 @@ def _explain(error: BaseException) -> str:
     failures = error.worker_failures.values() if isinstance(error, WorkerGroupError) else []
     # An exception of the job comes wrapped, the death of a worker does not.
     raised = [failure._base_exc for failure in failures if hasattr(failure, "_base_exc")]
-    for exception in sorted(raised, key=lambda exception: not isinstance(exception, MillionIrdError)):
-        if not isinstance(exception, RuntimeError):  # which is what the ranks get that waited for a lost one
-            raise exception from None
+    own = [exception for exception in raised if not _is_consequence(exception)]
+    for exception in sorted(own, key=lambda exception: not isinstance(exception, MillionIrdError)):
+        raise exception from None
     lost = [
         getattr(failure, "health_check_failure", failure) for failure in failures if not hasattr(failure, "_base_exc")
     ]
     return f"a worker was lost ({_first_line([*lost, *raised, error][0])})"
+
+
+def _is_consequence(error: BaseException) -> bool:
+    """Whether a rank failed for what happened elsewhere, or to its GPU: a new start may do better."""
+    if isinstance(error, ToldError):
+        return True
+    return isinstance(error, RuntimeError) and (_is_lost_contact(error) or "CUDA error" in str(error))
 
 
 def _first_line(error: BaseException) -> str:

@@ -52,9 +52,9 @@ class Ranks:
         if self.count == 1:
             return [list(numbers)]
         mine = torch.tensor(numbers, dtype=torch.float64, device=self.device)
-        everyone = torch.empty(self.count * len(numbers), dtype=torch.float64, device=self.device)
-        dist.all_gather_into_tensor(everyone, mine)
-        rows: list[list[float]] = everyone.reshape(self.count, len(numbers)).tolist()
+        everyone = [torch.empty_like(mine) for _ in range(self.count)]
+        dist.all_gather(everyone, mine)
+        rows: list[list[float]] = torch.stack(everyone).tolist()
         return rows
 
     def from_first(self, make: Callable[[], Value]) -> Value:

@@ -10,9 +10,8 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,38 +19,7 @@ import psutil
 import pytest
 
 from tests.flow.test_faults import tmpfs
-from tests.flow.training import STEPS, Run, Trainer, copy_run, traces, trainer
-from tests.flow.world import World
-
-
-@pytest.fixture(scope="module")
-def dataset(world: World) -> Path:
-    """A small dataset."""
-    code, printed = world.build(str(world.root / "dataset"))
-    assert code == 0, printed
-    return world.root / "dataset"
-
-
-@pytest.fixture(scope="module")
-def train(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trainer]:
-    with trainer(tmp_path_factory.mktemp("training"), dataset) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def finished(train: Trainer, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run that nobody disturbed, done by the command as a person starts it."""
-    out = tmp_path_factory.mktemp("finished") / "run"
-    command = [sys.executable, "-m", "million_ird.cli", *train.arguments(out)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return out
-
-
-@pytest.fixture(scope="module")
-def undisturbed(finished: Path) -> Mapping[str, Any]:
-    return traces(finished)
+from tests.flow.training import STEPS, Run, Trainer, copy_run, traces
 
 
 @pytest.fixture
@@ -88,7 +56,7 @@ def _logged(out: Path) -> int:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_killed_at_any_moment_a_run_goes_on_bit_for_bit(
-    train: Trainer, undisturbed: Mapping[str, Any], tmp_path: Path, seed: int
+    train: Trainer, trained: Mapping[str, Any], tmp_path: Path, seed: int
 ) -> None:
     """Several times, each time with another number of data workers."""
     chance = random.Random(seed)
@@ -105,24 +73,24 @@ def test_killed_at_any_moment_a_run_goes_on_bit_for_bit(
         assert "Traceback" not in run.printed
     code, printed = train.run(out, "--resume", f"stream.workers={(seed + 2) % 3}")
     assert code == 0, printed
-    assert traces(out) == undisturbed
+    assert traces(out) == trained
 
 
 @pytest.mark.parametrize("touch", [5, 12, 17, 40])
-def test_killed_while_saving(train: Trainer, undisturbed: Mapping[str, Any], tmp_path: Path, touch: int) -> None:
+def test_killed_while_saving(train: Trainer, trained: Mapping[str, Any], tmp_path: Path, touch: int) -> None:
     """Before the manifest, amid the files, between a checkpoint and the note that it is the best, amid removing one."""
     out = tmp_path / "run"
     run = train.start(out, die_at=touch)
     assert run.wait() == -signal.SIGKILL, run.printed
     code, printed = train.run(out, "--resume")
     assert code == 0, printed
-    assert traces(out) == undisturbed
+    assert traces(out) == trained
     assert not [path.name for path in (out / "checkpoints").iterdir() if path.name.startswith(".")]
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 75), (signal.SIGINT, 130)])
 def test_told_to_stop_it_saves_and_can_go_on(
-    train: Trainer, undisturbed: Mapping[str, Any], tmp_path: Path, number: signal.Signals, code: int
+    train: Trainer, trained: Mapping[str, Any], tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
     out = tmp_path / "run"
     run = train.start(out, "stream.workers=1")
@@ -135,10 +103,10 @@ def test_told_to_stop_it_saves_and_can_go_on(
     assert steps and steps[-1] != f"step-{STEPS:08d}"
     done, printed = train.run(out, "--resume")
     assert done == 0, printed
-    assert traces(out) == undisturbed
+    assert traces(out) == trained
 
 
-def test_a_killed_data_worker_is_replaced(train: Trainer, undisturbed: Mapping[str, Any], tmp_path: Path) -> None:
+def test_a_killed_data_worker_is_replaced(train: Trainer, trained: Mapping[str, Any], tmp_path: Path) -> None:
     out = tmp_path / "run"
     run = train.start(out, "stream.workers=2")
     _await(run, lambda: _logged(out) >= 1)
@@ -147,7 +115,7 @@ def test_a_killed_data_worker_is_replaced(train: Trainer, undisturbed: Mapping[s
     workers[0].kill()
     assert run.wait() == 0, run.printed
     assert "was killed by SIGKILL" in run.printed and "started again" in run.printed
-    assert traces(out) == undisturbed
+    assert traces(out) == trained
 
 
 def test_nothing_outlives_a_killed_run(train: Trainer, tmp_path: Path) -> None:
@@ -176,14 +144,14 @@ def _half_written(checkpoint: Path) -> None:
 
 @pytest.mark.parametrize("damage", [_truncated, _flipped, _half_written], ids=lambda damage: damage.__name__.strip("_"))
 def test_a_damaged_newest_checkpoint_costs_its_steps_alone(
-    train: Trainer, undisturbed: Mapping[str, Any], stopped: Path, damage: Callable[[Path], None]
+    train: Trainer, trained: Mapping[str, Any], stopped: Path, damage: Callable[[Path], None]
 ) -> None:
     damage(stopped / "checkpoints/step-00000006")
     code, printed = train.run(stopped, "--resume")
     assert code == 0, printed
     assert "step-00000006 is " in printed and "trying the one before" in printed
     assert "train: 4 of 8 steps were done already" in printed
-    assert traces(stopped) == undisturbed
+    assert traces(stopped) == trained
 
 
 def test_no_checkpoint_left_is_one_line(train: Trainer, stopped: Path) -> None:
@@ -195,7 +163,7 @@ def test_no_checkpoint_left_is_one_line(train: Trainer, stopped: Path) -> None:
 
 
 def test_a_full_disk_is_one_line_and_the_run_goes_on_where_there_is_room(
-    train: Trainer, undisturbed: Mapping[str, Any], finished: Path, tmp_path: Path
+    train: Trainer, trained: Mapping[str, Any], finished: Path, tmp_path: Path
 ) -> None:
     sizes = [sum(file.stat().st_size for file in path.iterdir()) for path in (finished / "checkpoints").glob("step-*")]
     with tmpfs(tmp_path / "small", f"size={int(2.5 * sizes[0]) // 1024}k"):
@@ -208,7 +176,7 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_where_there_is_room(
         code, printed = train.run(out, "--resume")
         assert code == 0, printed
         assert "train: 4 of 8 steps were done already" in printed
-        assert traces(out) == undisturbed
+        assert traces(out) == trained
 
 
 def test_a_read_only_folder_is_one_line(train: Trainer, tmp_path: Path) -> None:
@@ -226,7 +194,7 @@ def test_a_file_in_place_of_the_folder_is_one_line(train: Trainer, tmp_path: Pat
     assert (tmp_path / "run").read_text() == "mine"
 
 
-def test_two_runs_never_share_a_folder(train: Trainer, undisturbed: Mapping[str, Any], tmp_path: Path) -> None:
+def test_two_runs_never_share_a_folder(train: Trainer, trained: Mapping[str, Any], tmp_path: Path) -> None:
     out = tmp_path / "run"
     first = train.start(out)
     _await(first, lambda: _logged(out) >= 1)
@@ -236,7 +204,7 @@ def test_two_runs_never_share_a_folder(train: Trainer, undisturbed: Mapping[str,
     assert code == 1
     assert f"another run is writing to {out} (process {first.pid} on " in _one_line(printed)
     assert first.wait() == 0, first.printed
-    assert traces(out) == undisturbed
+    assert traces(out) == trained
 
 
 def test_a_folder_that_holds_a_run_is_not_begun_anew(train: Trainer, stopped: Path) -> None:
@@ -300,9 +268,9 @@ def _empty_shard(dataset: Path) -> None:
 
 @pytest.mark.parametrize("damage", [_newer_format, _no_shards, _empty_shard], ids=lambda damage: damage.__name__)
 def test_a_dataset_that_cannot_be_read_is_one_line(
-    train: Trainer, dataset: Path, tmp_path: Path, damage: Callable[[Path], None]
+    train: Trainer, training_set: Path, tmp_path: Path, damage: Callable[[Path], None]
 ) -> None:
-    shutil.copytree(dataset, tmp_path / "dataset")
+    shutil.copytree(training_set, tmp_path / "dataset")
     damage(tmp_path / "dataset")
     code, printed = train.run(tmp_path / "run", "--dataset", str(tmp_path / "dataset"), "stream.damage_grace=4")
     assert code == 1, printed

@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import traceback
@@ -99,12 +100,21 @@ class Trainer:
             arguments += ["--set", word] if "=" in word else [word]
         return arguments
 
-    def start(self, out: Path, *more: str, die_at: int = 0) -> Run:
+    def start(self, out: Path, *more: str, die_at: int = 0, environment: Mapping[str, str] | None = None) -> Run:
         """A run; with `die_at`, one that is killed as it touches a file below `checkpoints` for the so many-th time."""
         self.started += 1
         output = self.recipe.with_name(f"output-{self.started}.txt")
         request = {"start": self.arguments(out, *more), "output": str(output), "die_at": die_at}
-        return Run(self, int(self.ask(request)), output)
+        return Run(self, int(self.ask({**request, "environment": dict(environment or {})})), output)
+
+    def start_ranks(self, count: int, out: Path, *more: str) -> list[Run]:
+        """One run in so many processes, with the environment that torchrun gives them."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        shared = {"WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+        ranks = [{**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(count)]
+        return [self.start(out, *more, environment=environment) for environment in ranks]
 
     def run(self, out: Path, *more: str) -> tuple[int, str]:
         """The same, awaited: exit code, and what it printed."""
@@ -159,10 +169,11 @@ def _serve() -> None:
         print(json.dumps(answer), flush=True)
 
 
-def _child(start: list[str], output: str, die_at: int) -> None:
+def _child(start: list[str], output: str, die_at: int, environment: Mapping[str, str]) -> None:
     code = 1
     try:
         os.setsid()
+        os.environ.update(environment)
         with open(output, "wb") as file:  # noqa: PTH123
             for stream in (1, 2):
                 os.dup2(file.fileno(), stream)
