@@ -73,7 +73,7 @@ class ShardCache:
 
         Raises:
             FileNotFoundError: there is no such shard.
-            StoreError: it cannot be fetched, though it should be there.
+            StoreError: it cannot be opened or fetched, though it should be there.
         """
         store, name = _locate(tar, root)
         if store.is_local:
@@ -168,7 +168,12 @@ class ShardCache:
 
 
 def _open(path: Path, used: bool = False) -> int:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror}") from error
     if used:
         mark_used(descriptor)
     return descriptor

@@ -100,7 +100,7 @@ class WorkerPool:
         worker = self._workers[number]
         try:
             message = worker.connection.recv()
-        except (EOFError, ConnectionError):
+        except (EOFError, OSError):  # OSError if it died in the middle of its message
             self._revive(number)
             return
         if isinstance(message, MillionIrdError):

@@ -78,12 +78,15 @@ class Reader:
             raise DamagedPatchError(where)
         try:
             descriptor = self._descriptor(patch.shard)
-            if descriptor is not None:
-                return os.pread(descriptor, patch.size, patch.offset)
-            return self._cache.read_range(file.name, part.description.root, patch.offset, patch.size)
+            if descriptor is None:
+                return self._cache.read_range(file.name, part.description.root, patch.offset, patch.size)
         except FileNotFoundError:
             self._missing.add(patch.shard)
             raise DamagedPatchError(where) from None
+        try:
+            return os.pread(descriptor, patch.size, patch.offset)
+        except OSError as error:  # a bad place on the disk
+            raise DamagedPatchError(f"{file.name}: {patch.key} cannot be read ({error.strerror})") from error
 
     def _descriptor(self, shard: int) -> int | None:
         now = time.monotonic()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from million_ird.errors import DatasetError
+from million_ird.errors import DatasetError, StoreError
 from pretrain.crop import random_crop
 from pretrain.stream import samples as samples_module
 from pretrain.stream.cache import ShardCache
@@ -117,6 +119,32 @@ def test_a_shard_cut_short_and_a_missing_one_are_damage(tars: Path, tmp_path: Pa
     lines = "\n".join(line for sample in found for line in sample.damages)
     assert "0.tar is missing" in lines
     assert "k0011 is damaged (the tar ends before it does)" in lines
+
+
+def test_a_bad_place_on_the_disk_is_damage(tars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = stream_of(tars, tmp_path / "cache")
+    bad, original = stream.index.patch(4).offset, os.pread
+
+    def pread(descriptor: int, size: int, offset: int) -> bytes:
+        if offset == bad:
+            raise OSError(errno.EIO, "Input/output error")
+        return original(descriptor, size, offset)
+
+    monkeypatch.setattr("pretrain.stream.reader.os.pread", pread)
+    sampler = _sampler(stream, tmp_path / "cache")
+    lines = [line for position in range(18) for line in sampler.sample(position, 32).damages]
+    assert any("k0004 cannot be read (Input/output error)" in line for line in lines)
+
+
+def test_a_shard_that_may_not_be_read_ends_the_run(tars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = stream_of(tars, tmp_path / "cache")
+
+    def refuse(path: Path, flags: int) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("pretrain.stream.cache.os.open", refuse)
+    with pytest.raises(StoreError, match=r"cannot read .*\.tar: Permission denied"):
+        _sampler(stream, tmp_path / "cache").sample(0, 32)
 
 
 def test_what_cannot_be_decoded_is_damage(tars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
