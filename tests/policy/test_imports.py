@@ -29,6 +29,7 @@ HEAVY = ("ray", "torch", "webdataset", "duckdb", "datasets", "cv2", "skimage", "
 
 _DISTRIBUTIONS = {"cv2": "opencv-python-headless", "skimage": "scikit-image", "PIL": "pillow", "triton": "torch"}
 """Where a module's distribution has another name, or is brought by another (PyTorch for CUDA brings Triton)."""
+_MODULES = {distribution: module for module, distribution in _DISTRIBUTIONS.items()}
 
 
 def imports(file: Path) -> Iterator[str]:
@@ -68,10 +69,15 @@ def test_the_walk_sees_every_form_of_import(tmp_path: Path) -> None:
     assert {"ray", "torch.nn", "urllib.request"} <= set(imports(file))
 
 
-def test_every_imported_distribution_is_declared() -> None:
+def _declared() -> set[str]:
+    """Distributions that the packages may need, those of extras included."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    lists = [project["dependencies"], project["optional-dependencies"]["learned"]]
-    declared = {re.split(r"[\[<>=]", line)[0] for names in lists for line in names}
+    extras = {name: names for name, names in project["optional-dependencies"].items() if name not in ("demo", "dev")}
+    return {re.split(r"[\[<>=]", line)[0] for names in (project["dependencies"], *extras.values()) for line in names}
+
+
+def test_every_imported_distribution_is_declared() -> None:
+    declared = _declared()
     imported = {module.split(".")[0] for package in FORBIDDEN for file in _files(package) for module in imports(file)}
     outside = imported - set(sys.stdlib_module_names) - set(FORBIDDEN)
     assert {_DISTRIBUTIONS.get(module, module) for module in outside} <= declared
@@ -106,6 +112,12 @@ def test_the_help_of_a_verb_loads_no_heavy_package(verb: str) -> None:
     )
     allowed = {"cv2"} if verb == "fit-niqe" else set()  # its module is the screen itself
     assert not _loaded(code) & set(HEAVY) - allowed
+
+
+def test_the_step_and_the_networks_need_nothing_but_torch_and_numpy() -> None:
+    loaded = _loaded("import pretrain.step, pretrain.models.dynet, pretrain.models.counting, pretrain.compile")
+    outside = loaded & {_MODULES.get(name, name) for name in _declared()} | loaded & set(HEAVY)
+    assert outside <= {"torch", "numpy"}
 
 
 def test_the_exported_members() -> None:
