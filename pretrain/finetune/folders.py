@@ -10,7 +10,7 @@ from typing import overload
 
 from million_ird.errors import DatasetError
 from million_ird.order import hash_words
-from pretrain.finetune.pictures import Example, FilePicture, examples_of, survey
+from pretrain.finetune.pictures import DecodedPictures, Example, FilePicture, examples_of, survey
 from pretrain.finetune.tasks import TaskSettings
 from pretrain.images import image_files_below
 from pretrain.pairs import LeftOut, pair_by_name
@@ -38,7 +38,13 @@ class TaskData:
 
 
 def open_task(
-    name: str, settings: TaskSettings, side: int, hold_out: int, seed: int, say: Callable[[str], None]
+    name: str,
+    settings: TaskSettings,
+    side: int,
+    hold_out: int,
+    seed: int,
+    decoded: DecodedPictures,
+    say: Callable[[str], None],
 ) -> TaskData:
     """Looks into the folders and datasets of a task.
 
@@ -49,13 +55,14 @@ def open_task(
         hold_out: so many clean pictures are kept for validation, with all degraded ones of theirs; at most half. Of
             datasets, so many images.
         seed: decides which.
+        decoded: where pictures are kept.
         say: takes a line for a person.
 
     Raises:
         UsageError: a folder cannot be read.
         DatasetError: no usable example is left to train on; the text says what became of the files.
     """
-    found, lost = _examples(settings)
+    found, lost = _examples(settings, decoded)
     fit, unfit = examples_of(found, side)
     left_out = tuple(lost + unfit)
     training, held_out = _divide(fit, hold_out, seed)
@@ -96,12 +103,12 @@ class Joined(Sequence[Example]):
         return self._first[number] if number < before else self._second[number - before]
 
 
-def _examples(settings: TaskSettings) -> tuple[list[Example], list[LeftOut]]:
+def _examples(settings: TaskSettings, decoded: DecodedPictures) -> tuple[list[Example], list[LeftOut]]:
     """Examples of the folders, and files that are none."""
-    clean, lost = survey(_files(settings.clean))
+    clean, lost = survey(_files(settings.clean), decoded)
     if not settings.degraded:
         return [Example(picture) for picture in clean.values()], lost
-    degraded, unusable = survey(_files(settings.degraded))
+    degraded, unusable = survey(_files(settings.degraded), decoded)
     pairing = pair_by_name(list(degraded), list(clean), settings.names)
     pairs = [Example(clean[pair.clean], degraded[pair.degraded]) for pair in pairing.pairs]
     return pairs, [*lost, *unusable, *pairing.left_out]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -14,7 +16,7 @@ from million_ird.patches import Box
 from million_ird.pixels import decode_patch, read_header
 from million_ird.records import Rejection
 from pretrain.crop import DamagedPatchError
-from pretrain.images import AS_STORED, Pixels, decode_image, explain
+from pretrain.images import AS_STORED, Pixels, decode_image, explain, read_image
 from pretrain.pairs import LeftOut
 from pretrain.stream.index import Patch
 
@@ -38,6 +40,34 @@ class Picture(Protocol):
         """A rectangle of it, RGB (box.height, box.width, 3) uint8. `DamagedPatchError` if it is damaged."""
 
 
+class DecodedPictures:
+    """The decoded pictures that were used last, up to some bytes; for all threads of a process.
+
+    Args:
+        limit: in bytes; 0 keeps none.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit, self._held = limit, 0
+        self._pictures: OrderedDict[Path, Pixels] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, path: Path, decode: Callable[[], Pixels]) -> Pixels:
+        """The pixels of a file as they are kept, or as `decode` gives them."""
+        with self._lock:
+            if path in self._pictures:
+                self._pictures.move_to_end(path)
+                return self._pictures[path]
+        pixels = decode()
+        with self._lock:
+            if path not in self._pictures and pixels.nbytes <= self._limit:
+                self._pictures[path] = pixels
+                self._held += pixels.nbytes
+            while self._held > self._limit:
+                self._held -= self._pictures.popitem(last=False)[1].nbytes
+        return pixels
+
+
 @dataclass(frozen=True, slots=True)
 class FilePicture:
     """A picture file. `key` is its path below the folder that the recipe names."""
@@ -49,18 +79,22 @@ class FilePicture:
     nbytes: int
     is_jpeg: bool
     """A JPEG of which a rectangle can be decoded alone."""
+    decoded: DecodedPictures = field(repr=False, compare=False)
+    """Where pictures of other formats are kept, of which every rectangle takes a whole decode."""
 
     def read(self, box: Box) -> Pixels:
+        if not self.is_jpeg:
+            return _rectangle(self.decoded.get(self.path, self._decode), self, box, str(self.path))
         try:
-            data = self.path.read_bytes()
-            if self.is_jpeg:
-                return decode_region(data, self.width, self.height, box)
+            return decode_region(self.path.read_bytes(), self.width, self.height, box)
         except (OSError, ValueError) as error:
             raise DamagedPatchError(f"{self.path}: {error}") from error
-        pixels = decode_image(data)
+
+    def _decode(self) -> Pixels:
+        pixels = read_image(self.path)
         if isinstance(pixels, Rejection):
             raise DamagedPatchError(f"{self.path}: {explain(pixels)}")
-        return _rectangle(pixels, self, box, str(self.path))
+        return pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,20 +141,22 @@ class Example:
         return (self.degraded or self.clean).key
 
 
-def survey(files: Iterable[tuple[str, Path]]) -> tuple[dict[Path, FilePicture], list[LeftOut]]:
+def survey(
+    files: Iterable[tuple[str, Path]], decoded: DecodedPictures
+) -> tuple[dict[Path, FilePicture], list[LeftOut]]:
     """What the headers of files say, read by several threads; and the files that are no usable pictures.
 
     Args:
         files: key and path of each.
+        decoded: where their pixels will be kept.
     """
-    listed = list(files)
     with ThreadPoolExecutor(_THREADS) as threads:
-        outcomes = list(threads.map(lambda each: _look(*each), listed))
+        outcomes = list(threads.map(lambda each: _look(each[0], each[1], decoded), files))
     pictures = {outcome.path: outcome for outcome in outcomes if isinstance(outcome, FilePicture)}
     return pictures, [outcome for outcome in outcomes if isinstance(outcome, LeftOut)]
 
 
-def _look(key: str, path: Path) -> FilePicture | LeftOut:
+def _look(key: str, path: Path, decoded: DecodedPictures) -> FilePicture | LeftOut:
     try:
         with path.open("rb") as file:
             data = file.read(_HEAD)
@@ -133,7 +169,7 @@ def _look(key: str, path: Path) -> FilePicture | LeftOut:
     if isinstance(header, Rejection):
         return LeftOut(path, explain(header))
     is_jpeg = header.format == "jpeg" and not header.is_cmyk
-    return FilePicture(key, path, header.width, header.height, nbytes, is_jpeg)
+    return FilePicture(key, path, header.width, header.height, nbytes, is_jpeg, decoded)
 
 
 def _rectangle(pixels: Pixels, picture: Picture, box: Box, name: str) -> Pixels:

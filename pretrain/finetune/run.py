@@ -15,6 +15,7 @@ from million_ird.errors import UsageError
 from pretrain.evaluate.table import left_out_lines
 from pretrain.finetune.folders import TaskData, open_task
 from pretrain.finetune.judge import judged_tasks
+from pretrain.finetune.pictures import DecodedPictures
 from pretrain.finetune.recipe import FinetuneRecipe
 from pretrain.finetune.source import FinetuneSource, share_of_tasks
 from pretrain.first_weights import first_network
@@ -80,8 +81,9 @@ def assemble(recipe: FinetuneRecipe, ranks: Ranks) -> Training:
 
 def open_tasks(recipe: FinetuneRecipe, say: Callable[[str], None]) -> dict[str, TaskData]:
     """The data of every task that takes part; says what each has, and what was left out."""
+    decoded = DecodedPictures(int(recipe.reading.cache_gb * 1e9))
     tasks = {
-        name: open_task(name, recipe.tasks[name], recipe.crop, recipe.validation.images, recipe.seed, say)
+        name: open_task(name, recipe.tasks[name], recipe.crop, recipe.validation.images, recipe.seed, decoded, say)
         for name in recipe.weights()
     }
     for line in describe(tasks):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +12,14 @@ from PIL import Image
 
 from million_ird.patches import Box
 from pretrain.crop import DamagedPatchError
-from pretrain.finetune.pictures import Example, FilePicture, examples_of, survey
-from tests.pretrain.picture_files import picture, write_picture
+from pretrain.finetune.pictures import DecodedPictures, Example, FilePicture, examples_of, survey
+from tests.pretrain.picture_files import Pixels, picture, write_picture
 
 _BOX = Box(8, 5, 32, 16)
 
 
 def _survey(*paths: Path) -> tuple[dict[Path, FilePicture], dict[str, str]]:
-    pictures, left_out = survey([(path.name, path) for path in paths])
+    pictures, left_out = survey([(path.name, path) for path in paths], DecodedPictures(0))
     return pictures, {each.path.name: each.reason for each in left_out}
 
 
@@ -26,7 +27,7 @@ def test_headers_say_size_and_whether_a_rectangle_can_be_decoded_alone(tmp_path:
     png, jpeg = (write_picture(tmp_path / name, picture("a", 40, 60)) for name in ("a.png", "a.jpg"))
     pictures, left_out = _survey(png, jpeg)
     assert left_out == {}
-    assert pictures[png] == FilePicture("a.png", png, 60, 40, png.stat().st_size, False)
+    assert pictures[png] == FilePicture("a.png", png, 60, 40, png.stat().st_size, False, DecodedPictures(0))
     assert pictures[jpeg].is_jpeg
 
 
@@ -92,3 +93,30 @@ def test_small_pictures_and_unequal_pairs_are_no_examples(tmp_path: Path) -> Non
         ("small.png", "smaller than the crop of 32 pixels"),
         ("other.png", "degraded and clean picture differ in size"),
     ]
+
+
+def test_decoded_pictures_are_kept_up_to_a_limit_the_last_used_longest(tmp_path: Path) -> None:
+    decodes: list[str] = []
+
+    def decode(name: str) -> Callable[[], Pixels]:
+        def run() -> Pixels:
+            decodes.append(name)
+            return np.zeros((10, 10, 3), np.uint8)
+
+        return run
+
+    kept = DecodedPictures(700)  # two pictures
+    for name in ("a", "b", "a", "c", "a", "b"):
+        kept.get(tmp_path / name, decode(name))
+    assert decodes == ["a", "b", "c", "b"]
+    for _ in range(2):
+        DecodedPictures(299).get(tmp_path / "a", decode("too large"))
+    assert decodes[-2:] == ["too large"] * 2
+
+
+def test_kept_pixels_are_those_of_the_file(tmp_path: Path) -> None:
+    path = write_picture(tmp_path / "a.png", picture("a", 40, 60))
+    pictures, _ = survey([("a.png", path)], DecodedPictures(10**6))
+    first = pictures[path].read(_BOX).copy()
+    path.unlink()
+    assert np.array_equal(pictures[path].read(_BOX), first)

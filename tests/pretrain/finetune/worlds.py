@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from pretrain.finetune.folders import TaskData, open_task
+from pretrain.finetune.pictures import DecodedPictures
 from pretrain.finetune.tasks import TaskSettings
 from pretrain.pairs import LeftOut
 from tests.pretrain.picture_files import Pixels, picture, write_picture, write_pictures
@@ -47,8 +48,8 @@ def derain_task(folder: Path, **values: object) -> TaskSettings:
     return TaskSettings(**{"degraded": (str(rainy),), "clean": (str(clean),), **values})  # type: ignore[arg-type]
 
 
-def opened(name: str, settings: TaskSettings, side: int = 32, hold_out: int = 0) -> TaskData:
-    return open_task(name, settings, side, hold_out, 0, lambda _line: None)
+def opened(name: str, settings: TaskSettings, side: int = 32, hold_out: int = 0, cache: int = 0) -> TaskData:
+    return open_task(name, settings, side, hold_out, 0, DecodedPictures(cache), lambda _line: None)
 
 
 def reasons(left_out: tuple[LeftOut, ...]) -> dict[str, str]:
