@@ -142,13 +142,22 @@ def run_training(
         StoreError: the folder cannot be written.
         MillionIrdError: too many steps in a row had to be skipped.
     """
-    if recipe.batch % (ranks.count * recipe.accumulate):
-        raise UsageError(
-            f"batch: {recipe.batch} samples cannot be shared by {ranks.count} ranks with {recipe.accumulate} "
-            "micro-batches each: take a multiple"
-        )
+    ranks.from_first(lambda: check_shares(recipe, ranks.count))
     with open_run(out, recipe, ranks, resume):
         return Loop(assemble(), out, ranks).run(stop)
+
+
+def check_shares(recipe: TrainingRecipe, ranks: int) -> None:
+    """Whether so many ranks can share the batch of a recipe evenly.
+
+    Raises:
+        UsageError: they cannot.
+    """
+    if recipe.batch % (ranks * recipe.accumulate):
+        raise UsageError(
+            f"batch: {recipe.batch} samples cannot be shared by {ranks} ranks with {recipe.accumulate} "
+            "micro-batches each: take a multiple"
+        )
 
 
 class Loop:
@@ -182,14 +191,7 @@ class Loop:
     def run(self, stop: StopRequest) -> int:
         """Steps until the end or a request to stop; the exit code."""
         recipe, ranks = self._recipe, self._ranks
-        batches = self._training.source.loader(
-            recipe.batch,
-            ranks.rank,
-            ranks.count,
-            self._step,
-            pin_memory=ranks.device.type == "cuda",
-            substituted=self._tally.substituted // ranks.count,
-        )
+        batches = ranks.first_then_all(self._loader)
         try:
             while self._step < recipe.steps:
                 self._train(batches)
@@ -207,6 +209,18 @@ class Loop:
                 if self._log:
                     closing.callback(self._log.close)
                 closing.callback(batches.close)
+
+    def _loader(self) -> Batches:
+        """The batches from the next step on."""
+        ranks = self._ranks
+        return self._training.source.loader(
+            self._recipe.batch,
+            ranks.rank,
+            ranks.count,
+            self._step,
+            pin_memory=ranks.device.type == "cuda",
+            substituted=self._tally.substituted // ranks.count,
+        )
 
     def _train(self, batches: Batches) -> None:
         """One step, from fetching its batch to its line in the log."""

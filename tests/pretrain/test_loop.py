@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,14 +24,14 @@ from pretrain.ema import EmaSettings
 from pretrain.first_weights import first_network
 from pretrain.guard import GuardSettings
 from pretrain.logs import LogSettings, read_log
-from pretrain.loop import Training, run_training
+from pretrain.loop import Training, check_shares, run_training
 from pretrain.models.pretrained import from_pretrained
 from pretrain.optimizer import OptimizerSettings
 from pretrain.ranks import Ranks
 from pretrain.recipe import TrainingRecipe
 from pretrain.schedule import ScheduleSettings
 from pretrain.signals import StopRequest
-from tests.pretrain.tiny import LARGE, SETTINGS, SMALL, TinySource
+from tests.pretrain.tiny import LARGE, SETTINGS, SMALL, TinySource, tiny_batch
 
 PLAIN = TrainingRecipe(
     name="tiny",
@@ -258,10 +259,10 @@ def test_weights_of_another_width_and_other_data_are_refused_in_one_line(tmp_pat
         train(tmp_path / "run", resume=True, source=TinySource("different"))
 
 
-def test_a_batch_that_cannot_be_shared_out_is_refused_before_anything_is_written(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="batch: 2 samples cannot be shared by 4 ranks with 1 micro-batches"):
-        run_training(PLAIN, lambda: pytest.fail("assembled"), tmp_path / "out", False, Ranks(0, 4), StopRequest())
-    assert not (tmp_path / "out").exists()
+def test_a_batch_must_be_a_multiple_of_ranks_and_micro_batches() -> None:
+    check_shares(replace(PLAIN, batch=8, accumulate=2), 4)
+    with pytest.raises(UsageError, match="batch: 8 samples cannot be shared by 3 ranks with 2 micro-batches each"):
+        check_shares(replace(PLAIN, batch=8, accumulate=2), 3)
 
 
 def test_the_global_generator_decides_nothing_and_is_not_drawn_from(tmp_path: Path) -> None:
@@ -272,3 +273,33 @@ def test_the_global_generator_decides_nothing_and_is_not_drawn_from(tmp_path: Pa
     torch.manual_seed(2)
     train(tmp_path / "two")
     assert curve(tmp_path / "one") == curve(tmp_path / "two")
+
+
+def test_the_network_is_compiled_where_it_trains_and_judged_uncompiled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    happened: list[Any] = []
+
+    @contextmanager
+    def eager() -> Iterator[None]:
+        happened.append("eager")
+        yield
+        happened.append("as before")
+
+    class Witness(Judge):
+        def scores(self, model: nn.Module) -> dict[str, dict[str, float]]:
+            happened.append("judged")
+            return super().scores(model)
+
+    monkeypatch.setattr("pretrain.loop.compile_model", lambda *given: happened.append(given[1:]))
+    monkeypatch.setattr("pretrain.loop.eager", eager)
+    train(tmp_path, replace(PLAIN, steps=1), judge=Witness(20.0))
+    assert happened == [(PLAIN.compile, torch.device("cpu")), "eager", "judged", "as before"]
+
+
+def test_it_learns_to_do_better_than_nothing(tmp_path: Path) -> None:
+    train(tmp_path, replace(PLAIN, steps=50, optimizer=OptimizerSettings(lr=3e-3)))
+    found = sum(line["loss"] for line in read_log(tmp_path, "train")[-10:])
+    batches = [tiny_batch(step, PLAIN.batch) for step in range(40, 50)]
+    untouched = sum(float(F.l1_loss(batch.inputs / 255, batch.targets / 255)) for batch in batches)
+    assert found < 0.9 * untouched
