@@ -17,7 +17,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,8 +77,7 @@ def step_positions(step: int, batch: int, rank: int = 0, ranks: int = 1) -> rang
     return range(step * batch + rank, (step + 1) * batch, ranks)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """What stands at a position. `patch` counts the patches shard after shard, in the shards' own order."""
 
     epoch: int

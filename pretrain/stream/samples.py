@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 from numpy.random.bit_generator import ISeedSequence
@@ -41,8 +40,7 @@ Make = Callable[[Crop, np.random.Generator], Degraded]
 of a module, or `functools.partial` of one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(NamedTuple):
     """One sample. `target` and `made.input` are uint8 (side, side, 3)."""
 
     target: Crop
@@ -109,7 +107,7 @@ class Sampler:
 
     def _crop(self, place: Place, patch: Patch, side: int) -> tuple[Crop, np.random.Generator]:
         """A crop and its generator. The later crops of the patch are cut in the same decode and wait."""
-        if (waiting := self._waiting.pop((place, side), None)) is not None:
+        if self._waiting and (waiting := self._waiting.pop((place, side), None)) is not None:
             return waiting
         places = [Place(place.epoch, place.patch, crop) for crop in range(place.crop, self._order.crops_per_patch)]
         rngs = [sample_rng(self._order.seed, place.epoch, patch.key, each.crop) for each in places]
