@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--tile", type=int, default=512, metavar="PIXELS", help="side of a tile (default 512)")
     parser.add_argument("--overlap", type=int, default=32, metavar="PIXELS", help="of neighbouring tiles (default 32)")
-    parser.add_argument("--band-rows", type=int, default=64, metavar="ROWS", help="rows of a band (default 64)")
+    parser.add_argument("--band-rows", type=int, default=32, metavar="ROWS", help="rows of a band (default 32)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:1; auto takes a GPU if there is one")
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32", help="of the computation")
     return parser

@@ -93,12 +93,6 @@ def test_the_fingerprint_is_of_the_pictures_and_not_of_their_place(tmp_path: Pat
     assert opened("d", TaskSettings(clean=(str(tmp_path / "a"),), sigmas=(15.0, 50.0))).fingerprint != first
 
 
-@pytest.fixture
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-
-@pytest.mark.usefixtures("own_cache")
 def test_patches_of_a_dataset_are_photographs_too(built: Dataset, tmp_path: Path) -> None:
     settings = TaskSettings(dataset=(built.url,), clean=(str(clean_folder(tmp_path / "clean")),), sigmas=(25.0,))
     task = opened("denoise", settings, hold_out=1)

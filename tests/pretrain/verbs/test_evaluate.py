@@ -10,8 +10,10 @@ import pytest
 import torch
 
 from million_ird.cli import main
+from million_ird.settings import to_dict
 from million_ird.shards import file_checksum
 from pretrain.models.pretrained import save_pretrained
+from pretrain.restore import RestoreSettings
 from tests.pretrain.picture_files import write_pictures
 from tests.pretrain.tiny import LARGE, SMALL, tiny_network
 
@@ -84,6 +86,11 @@ def test_bands_give_the_same_numbers_and_tiles_nearly(world: Path) -> None:
     assert tables["banded"] == pytest.approx(tables["whole"], abs=1e-3)
     assert tables["tiled"] != pytest.approx(tables["whole"], abs=1e-6)
     assert tables["tiled"] == pytest.approx(tables["whole"], abs=5)
+
+
+def test_the_defaults_of_the_command_are_those_of_the_settings(world: Path) -> None:
+    record = _record(world, str(world / "sets" / "Set5"), "--sigma", "25", "--device", "cpu")
+    assert record["inference"] == {**to_dict(RestoreSettings(mode="whole")), "device": "cpu"}
 
 
 def test_the_fixed_protocol_has_luma_too(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
