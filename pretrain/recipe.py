@@ -176,16 +176,16 @@ def load_recipe_as(
     return settings.from_dict(kind, {"name": stem, **changed})
 
 
-def recipe_from_toml(kind: type[Recipe], text: str, place: str) -> Recipe:
-    """The recipe that `to_toml` wrote; `place` is named where it cannot be read.
+def recipe_from_toml(kind: type[Recipe], text: str) -> Recipe:
+    """The recipe that `to_toml` wrote.
 
     Raises:
         UsageError: it is no recipe of this kind.
     """
     try:
         return settings.from_dict(kind, tomllib.loads(text))
-    except (tomllib.TOMLDecodeError, UsageError) as error:
-        raise UsageError(f"{place}: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"no TOML: {error}") from None
 
 
 def bundled_recipes() -> list[str]:

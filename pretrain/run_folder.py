@@ -44,20 +44,33 @@ def check_run(out: Path, recipe: TrainingRecipe, resume: bool) -> None:
     """Whether `recipe` may write to the folder `out`. Nothing is changed.
 
     Raises:
-        UsageError: there is a run and `resume` is false, or it had another recipe.
+        UsageError: there is a run and `resume` is false, or it had another recipe; or something else is there.
     """
     with explained("read", str(out)):
-        begun = next((name for name in (RECIPE, CHECKPOINTS, LINES) if (out / name).exists()), None)
-        if begun and not resume:
-            raise UsageError(f"{out} holds a run already: go on with --resume, or give another --out")
-        if begun == RECIPE:
-            _compare(recipe, (out / RECIPE).read_text(encoding="utf-8"), out)
-        elif begun:
-            raise UsageError(f"{out} has {begun} but no {RECIPE}: it is no run that can be resumed; give another --out")
+        text = (out / RECIPE).read_text(encoding="utf-8") if (out / RECIPE).exists() else None
+        begun = has_begun(out)
+    if begun and not resume:
+        raise UsageError(f"{out} holds a run already: go on with --resume, or give another --out")
+    if begun and text is None:
+        raise UsageError(f"{out} has no {RECIPE}: it holds no run that can be resumed; give another --out")
+    if text is None:
+        return
+    try:
+        before = recipe_from_toml(type(recipe), text)
+    except UsageError as error:
+        raise UsageError(
+            f"{out}: the {RECIPE} there is none of this kind of run ({error}); give another --out"
+        ) from None
+    if begun:
+        _compare(recipe, before, out)
 
 
-def _compare(recipe: TrainingRecipe, text: str, out: Path) -> None:
-    before = recipe_from_toml(type(recipe), text, str(out / RECIPE))
+def has_begun(out: Path) -> bool:
+    """Whether a run has come as far as its first step there."""
+    return (out / CHECKPOINTS).exists() or (out / LINES).exists()
+
+
+def _compare(recipe: TrainingRecipe, before: TrainingRecipe, out: Path) -> None:
     changed = recipe.differences(before.resolved)
     if changed:
         more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from million_ird.errors import UsageError
+from million_ird.store import explained
 from pretrain.corrupt import degrade
 from pretrain.first_weights import first_network
 from pretrain.heldout import heldout_tasks
@@ -15,7 +16,7 @@ from pretrain.launch import Device, RaySettings, launch_here, launch_on_ray
 from pretrain.loop import Training, run_training
 from pretrain.ranks import Ranks
 from pretrain.recipe import PretrainRecipe
-from pretrain.run_folder import check_run
+from pretrain.run_folder import check_run, has_begun
 from pretrain.signals import StopRequest
 from pretrain.stream.batch import Batch
 from pretrain.stream.holdout import FILE as HOLDOUT
@@ -40,6 +41,8 @@ def launch(recipe: PretrainRecipe, out: Path, resume: bool, device: Device, ray_
     """
     if not recipe.dataset:
         raise UsageError("dataset: name one, as in --dataset my-ird")
+    if ray_workers < 0:
+        raise UsageError(f"--ray-workers: got {ray_workers}, expected 0 or more")
     if not ray_workers:
         return launch_here(partial(train, recipe, out, resume), device)
     if device != "auto":
@@ -57,14 +60,13 @@ def assemble(recipe: PretrainRecipe, out: Path, ranks: Ranks) -> Training:
         UsageError: no dataset is named, or a number does not fit the ranks.
         DatasetError: a dataset cannot be read, or has too little to train on.
     """
-    known = ranks.from_first(lambda: read_holdout(out / HOLDOUT))
+    known = ranks.from_first(lambda: read_holdout(out / HOLDOUT) if has_begun(out) else None)
     stream = ranks.first_then_all(lambda: _open(recipe, known, ranks))
-    if known is None:
-        ranks.from_first(lambda: write_holdout(out / HOLDOUT, stream.holdout))
     judge = None
     if recipe.validation.every:
         tasks = heldout_tasks(stream, recipe.validation, recipe.corrupt, recipe.mask)
         judge = Validator(tasks, recipe.trained_variants(), ranks, recipe.validation.pictures)
+    ranks.from_first(lambda: _record(out / HOLDOUT, stream.holdout))
     return Training(
         recipe=recipe,
         model=first_network(recipe),
@@ -91,6 +93,11 @@ def _open(recipe: PretrainRecipe, holdout: Holdout | None, ranks: Ranks) -> Stre
     make = partial(degrade, corrupting=recipe.corrupt, masking=recipe.mask)
     say = to_stderr if ranks.is_first else _nowhere
     return open_stream(recipe.dataset, recipe.stream, recipe.seed, make, holdout, say)
+
+
+def _record(file: Path, holdout: Holdout) -> None:
+    with explained("write", str(file)):
+        write_holdout(file, holdout)
 
 
 def _nowhere(line: str) -> None:

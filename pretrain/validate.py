@@ -7,6 +7,7 @@ ranks: pairs are gathered into the same batches whoever computes them, and means
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from million_ird.errors import UsageError
+from million_ird.errors import DatasetError, UsageError
 from million_ird.metrics import psnr
 from pretrain.models.variants import Variant
 from pretrain.ranks import Ranks
@@ -27,6 +28,7 @@ Scores = dict[str, dict[str, float]]
 MOST_DB = 100.0
 """What a perfectly restored picture counts, so that means stay finite."""
 _SHOWN_SIDE = 256
+_LEFT_OUT = -math.inf
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,8 @@ class Task:
     count: int
     """How many pairs there are."""
     pair: Callable[[int], tuple[Picture, Picture]]
-    """(input, clean) of a number from 0 to count - 1: always the same."""
+    """(input, clean) of a number from 0 to count - 1: always the same. Where it raises `DatasetError`, it is damaged
+    and left out."""
     batch: int = 1
     """Pairs restored at a time; more than one must be of one size."""
 
@@ -84,11 +87,15 @@ class Validator:
 
     def __init__(self, tasks: Sequence[Task], variants: Sequence[Variant], ranks: Ranks, shown: int = 0) -> None:
         self._tasks, self._variants, self._ranks, self._shown = tasks, variants, ranks, shown
+        self._damaged: set[tuple[str, int]] = set()
 
     def scores(self, model: nn.Module) -> Scores:
         """The mean PSNR of each variant on each task, output clamped to [0, 1]; the same on every rank.
 
         A collective call: every rank makes it. Computed in float32, without autocast, in eval mode.
+
+        Raises:
+            DatasetError: not one pair of a task can be made.
         """
         with _judging(model):
             return {v.name: {task.name: self._score(model, v, task) for task in self._tasks} for v in self._variants}
@@ -97,10 +104,13 @@ class Validator:
         """For each task a picture, (H, W, 3) RGB: a row for each of the first pairs with the input, what each variant
         makes of it, and the clean picture; of large ones a square from the middle. No collective call."""
         with _judging(model):
-            return {task.name: self._picture(model, task) for task in self._tasks if self._shown}
+            pictures = {task.name: self._picture(model, task) for task in self._tasks if self._shown}
+        return {name: picture for name, picture in pictures.items() if picture is not None}
 
-    def _picture(self, model: nn.Module, task: Task) -> Pixels:
-        pairs = [task.pair(index) for index in range(min(self._shown, task.count))]
+    def _picture(self, model: nn.Module, task: Task) -> Pixels | None:
+        pairs = [pair for place in range(min(self._shown, task.count)) if (pair := self._pair(task, place))]
+        if not pairs:
+            return None
         side = min(_SHOWN_SIDE, *(length for _, clean in pairs for length in clean.shape[:2]))
         return before_after(
             model, self._variants, [(_middle(seen, side), _middle(clean, side)) for seen, clean in pairs]
@@ -108,16 +118,31 @@ class Validator:
 
     def _score(self, model: nn.Module, variant: Variant, task: Task) -> float:
         starts = range(0, task.count, task.batch)
-        per_rank = -(-len(starts) // self._ranks.count) * task.batch
         mine: list[float] = []
         for start in starts[self._ranks.rank :: self._ranks.count]:
-            pairs = [task.pair(index) for index in range(start, min(start + task.batch, task.count))]
-            mine += restored_psnr(model, variant, pairs, self._ranks.device)
-        mine += [0.0] * (per_rank - len(mine))  # equally many numbers from everyone
-        gathered = self._ranks.gather(mine)
-        turns = [(index // task.batch, index % task.batch) for index in range(task.count)]
-        places = [(turn % len(gathered), turn // len(gathered) * task.batch + offset) for turn, offset in turns]
-        return sum(gathered[rank][place] for rank, place in places) / task.count
+            places = range(start, min(start + task.batch, task.count))
+            pairs = [self._pair(task, place) for place in places]
+            found = iter(restored_psnr(model, variant, [pair for pair in pairs if pair], self._ranks.device))
+            mine += [next(found) if pair else _LEFT_OUT for pair in pairs]
+        per_rank = -(-len(starts) // self._ranks.count) * task.batch
+        gathered = self._ranks.gather(mine + [_LEFT_OUT] * (per_rank - len(mine)))  # equally many from everyone
+        turns = [divmod(place, task.batch) for place in range(task.count)]
+        ordered = [gathered[turn % len(gathered)][turn // len(gathered) * task.batch + rest] for turn, rest in turns]
+        counted = [number for number in ordered if number != _LEFT_OUT]
+        if not counted:
+            raise DatasetError(f"validation: not one of the {task.count} pictures of {task.name} can be read")
+        return sum(counted) / len(counted)
+
+    def _pair(self, task: Task, place: int) -> tuple[Picture, Picture] | None:
+        """A pair, or None where it is damaged, which is said the first time."""
+        if (task.name, place) in self._damaged:
+            return None
+        try:
+            return task.pair(place)
+        except DatasetError as error:
+            self._damaged.add((task.name, place))
+            print(f"left out of the validation: {error}", file=sys.stderr, flush=True)
+            return None
 
 
 def mean_score(scores: Scores) -> float:
@@ -130,7 +155,9 @@ def restored_psnr(
     model: nn.Module, variant: Variant, pairs: Sequence[tuple[Picture, Picture]], device: torch.device
 ) -> list[float]:
     """PSNR in dB of each restored input, clamped to [0, 1] but not rounded, against its clean picture: at most 100, or
-    NaN."""
+    NaN. The pairs are of one size; of none, there is none."""
+    if not pairs:
+        return []
     x_BCHW = torch.stack([_tensor(seen) for seen, _ in pairs]).to(device)  # noqa: N806
     restored = model(x_BCHW, variant=variant).clamp(0.0, 1.0).permute(0, 2, 3, 1).cpu().numpy()
     clean = [picture for _, picture in pairs]

@@ -25,7 +25,7 @@ def lines(out: Path, kind: str) -> list[dict[str, Any]]:
 
 
 def test_a_run_leaves_its_recipe_log_checkpoints_pictures_and_network(finished: Path) -> None:
-    recipe = recipe_from_toml(PretrainRecipe, (finished / RECIPE).read_text(), "")
+    recipe = recipe_from_toml(PretrainRecipe, (finished / RECIPE).read_text())
     assert recipe.steps == STEPS
     last = lines(finished, "train")[-1]
     assert last["step"] == STEPS
@@ -51,7 +51,7 @@ def test_the_network_it_hands_on_is_its_best_checkpoint_and_says_where_it_is_fro
     for name, value in expected.model.state_dict().items():
         assert torch.equal(found.model.state_dict()[name], value)
     assert [variant.name for variant in found.variants] == ["large", "small"]
-    assert recipe_from_toml(PretrainRecipe, found.metadata["recipe"], "").steps == STEPS
+    assert recipe_from_toml(PretrainRecipe, found.metadata["recipe"]).steps == STEPS
     assert sum(json.loads(found.metadata["licences"]).values()) > 0
     assert found.metadata["stream_fingerprint"]
     image = torch.rand(1, 3, 21, 13)

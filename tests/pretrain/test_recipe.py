@@ -39,7 +39,7 @@ def test_the_papers_recipe_says_what_the_defaults_are_anyway() -> None:
 @pytest.mark.parametrize("name", [name for name in bundled_recipes() if name.startswith("pretrain_")])
 def test_a_recipe_written_out_is_read_back_as_it_was(name: str) -> None:
     recipe = load_recipe(name, ["steps=7", "variants.tiny=[1, 1, 1, 1, 2, 2, 2]", "stream.crop=[[0, 64], [5, 128]]"])
-    again = recipe_from_toml(PretrainRecipe, recipe.to_toml(), "here")
+    again = recipe_from_toml(PretrainRecipe, recipe.to_toml())
     assert again == recipe
     assert again.resolved == recipe.resolved
     assert [variant.name for variant in again.trained_variants()] == ["large", "small", "tiny"]
@@ -146,8 +146,10 @@ def test_a_recipe_that_is_not_there_or_no_toml(tmp_path: Path) -> None:
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UsageError, match="cannot read the recipe"):
         load_recipe(str(tmp_path / "binary.toml"))
-    with pytest.raises(UsageError, match=r"here: stepps: unknown key; did you mean steps\?"):
-        recipe_from_toml(PretrainRecipe, "stepps = 3", "here")
+    with pytest.raises(UsageError, match=r"stepps: unknown key; did you mean steps\?"):
+        recipe_from_toml(PretrainRecipe, "stepps = 3")
+    with pytest.raises(UsageError, match="no TOML"):
+        recipe_from_toml(PretrainRecipe, "= 3")
 
 
 def test_every_setting_has_its_documentation() -> None:

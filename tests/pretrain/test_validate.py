@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from million_ird.errors import UsageError
+from million_ird.errors import DatasetError, UsageError
 from million_ird.metrics import psnr
 from pretrain.models.variants import Variant
 from pretrain.ranks import Ranks
@@ -97,6 +97,27 @@ def test_a_perfect_network_counts_100_and_a_diverged_one_nothing() -> None:
     validator = Validator([task], (SMALL,), Ranks(), shown=2)
     assert math.isnan(validator.scores(model)["small"]["clean"])
     assert validator.pictures(model)["clean"].dtype == np.uint8
+
+
+@pytest.mark.parametrize("batch", [1, 2, 5])
+def test_a_damaged_pair_is_left_out_and_said_once(batch: int, capsys: pytest.CaptureFixture[str]) -> None:
+    def damaged(index: int) -> tuple[Picture, Picture]:
+        if index in (0, 3):
+            raise DatasetError(f"number {index} is damaged")
+        return pair(index)
+
+    validator = Validator([Task("some", 5, damaged, batch)], (LARGE, SMALL), Ranks(), shown=2)
+    found = validator.scores(Dimmer())
+    sound = [1, 2, 4]
+    whole = Validator([Task("some", 3, lambda index: pair(sound[index]))], (LARGE, SMALL), Ranks()).scores(Dimmer())
+    assert found["large"]["some"] == pytest.approx(whole["large"]["some"], rel=1e-6)
+    assert validator.pictures(Dimmer())["some"].shape[0] < 2 * 6
+    said = capsys.readouterr().err.splitlines()
+    assert said == [f"left out of the validation: number {number} is damaged" for number in (0, 3)]
+    none = Validator([Task("none", 1, lambda index: damaged(0))], (LARGE,), Ranks(), shown=1)
+    assert none.pictures(Dimmer()) == {}
+    with pytest.raises(DatasetError, match="not one of the 1 pictures of none can be read"):
+        none.scores(Dimmer())
 
 
 def test_a_picture_has_a_row_for_each_pair_and_a_column_for_each_variant() -> None:

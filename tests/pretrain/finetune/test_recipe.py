@@ -68,7 +68,7 @@ def test_paths_belong_to_the_recipe_and_on_the_command_line_to_the_current_folde
 
 def test_the_resolved_recipe_gives_itself_again(tmp_path: Path) -> None:
     recipe = _recipe(tmp_path, _TASK)
-    assert recipe_from_toml(FinetuneRecipe, recipe.to_toml(), "here") == recipe
+    assert recipe_from_toml(FinetuneRecipe, recipe.to_toml()) == recipe
 
 
 def test_moved_pictures_and_more_threads_are_the_same_run_and_another_noise_is_not(tmp_path: Path) -> None:
