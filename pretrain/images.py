@@ -7,6 +7,7 @@ measured that way. All else is as strict as in the dataset (see docs/decoding.md
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -35,10 +36,24 @@ def image_files(folder: Path) -> list[Path]:
 def image_files_below(folder: Path) -> list[Path]:
     """As `image_files`, but of all folders below, too; a folder's own files come before those of its folders.
 
-    Links to folders are not followed.
+    Links to folders are followed, each real folder once.
     """
-    inner = [path for path in entries(folder) if path.is_dir() and not path.is_symlink()]
-    return image_files(folder) + [file for path in inner for file in image_files_below(path)]
+    return list(_below(folder, set()))
+
+
+def _below(folder: Path, seen: set[Path]) -> Iterator[Path]:
+    real = folder.resolve()
+    if real not in seen:
+        seen.add(real)
+        yield from image_files(folder)
+        for inner in entries(folder):
+            if inner.is_dir():
+                yield from _below(inner, seen)
+
+
+def shown_name(name: str) -> str:
+    """A file name as text that can be printed and stored: bytes that are no UTF-8 as escapes."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def entries(folder: Path) -> list[Path]:

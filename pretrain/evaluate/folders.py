@@ -13,7 +13,7 @@ from itertools import count
 from pathlib import Path
 
 from million_ird.errors import UsageError
-from pretrain.images import entries, image_files
+from pretrain.images import entries, image_files, shown_name
 from pretrain.pairs import LeftOut, Rule, pair_by_name
 
 DEGRADED = {
@@ -76,9 +76,14 @@ def find_sets(folder: Path) -> list[PictureSet]:
     """The test sets in a folder.
 
     Raises:
-        UsageError: no such folder, or nothing in it is known as a test set.
+        UsageError: no such folder, nothing in it is known as a test set, or degraded pictures have no clean ones.
     """
-    found = _find(folder.resolve(), _DEPTH)
+    folder = folder.resolve()
+    if DEGRADED.get(folder.name.lower()) and image_files(folder):
+        raise UsageError(
+            f"{folder} holds degraded pictures by its name: name the folder above, or use --input, --target"
+        )
+    found = _find(folder, _DEPTH)
     if not found:
         raise UsageError(
             f"{folder} holds no test set of a known layout; name two folders with --input and --target instead"
@@ -115,8 +120,6 @@ def with_own_names(sets: Sequence[PictureSet]) -> list[PictureSet]:
 
 def _find(folder: Path, depth: int) -> list[PictureSet]:
     folders = {path.name.lower(): path for path in entries(folder) if path.is_dir()}
-    if "rain" in folders and (folders["rain"] / "X2").is_dir():
-        folders["rain/x2"] = folders["rain"] / "X2"
     files = image_files(folder)
     found = _paired_layout(folder, folders, files) or _clean_layout(folder, folders, files)
     if found is not None:
@@ -125,16 +128,23 @@ def _find(folder: Path, depth: int) -> list[PictureSet]:
 
 
 def _paired_layout(folder: Path, folders: dict[str, Path], files: Sequence[Path]) -> PictureSet | None:
+    """Degraded pictures in a folder with such a name, and clean ones in one beside it, or beside it themselves.
+
+    Raises:
+        UsageError: there are none; they must not be taken for clean ones.
+    """
     for name in DEGRADED:
-        degraded = image_files(folders[name]) if name in folders else []
-        if not degraded:
+        home = folders.get(name.split("/")[0])
+        inner = home / "X2" if home and "/" in name else home
+        degraded = image_files(inner) if inner and inner.is_dir() else []
+        if inner is None or not degraded:
             continue
         for clean_name in CLEAN_OF_PAIRS:
             if clean_name in folders and (clean := image_files(folders[clean_name])):
-                return _pairs(folders[name], degraded, clean, f"{folders[name].name} + {folders[clean_name].name}")
-        clean = [file for file in files if file.stem.lower().startswith("norain")]
-        if clean:
-            return _pairs(folders[name], degraded, clean, f"{folders[name].name} + norain-* beside it")
+                return _pairs(inner, degraded, clean, f"{inner.name} + {folders[clean_name].name}")
+        if not files:
+            raise UsageError(f"{inner} holds degraded pictures, and nothing beside it clean ones (target, gt, …)")
+        return _pairs(inner, degraded, files, f"{inner.name} + pictures beside it")
     return None
 
 
@@ -151,7 +161,7 @@ def _clean_set(folder: Path, files: Sequence[Path], layout: str) -> PictureSet:
     """A set of clean pictures; where `…_HR` and `…_LR` lie together (Urban100, image_SRF_*), the former."""
     high = [file for file in files if file.stem.endswith("_HR")]
     others = [file for file in files if high and not file.stem.endswith(("_HR", "_LR"))]
-    items = tuple(Item(file.name, None, file) for file in high or files)
+    items = tuple(Item(shown_name(file.name), None, file) for file in high or files)
     left_out = tuple(LeftOut(file, "neither an _HR nor an _LR picture, as the others are") for file in others)
     return PictureSet(_name(folder), "denoise", layout, items, left_out)
 
@@ -160,7 +170,7 @@ def _pairs(
     folder: Path, degraded: Sequence[Path], clean: Sequence[Path], layout: str, rule: Rule | None = None
 ) -> PictureSet:
     pairing = pair_by_name(degraded, clean, rule or "auto")
-    items = tuple(Item(pair.degraded.name, pair.degraded, pair.clean) for pair in pairing.pairs)
+    items = tuple(Item(shown_name(pair.degraded.name), pair.degraded, pair.clean) for pair in pairing.pairs)
     home = folder.parent.parent if folder.name == "X2" else folder.parent
     return PictureSet(_name(home), _degradation(folder, pairing.rule), layout, items, pairing.left_out)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from million_ird.errors import UsageError
 from pretrain.evaluate.folders import PictureSet
+from pretrain.images import shown_name
 
 
 def arrange(sets: Sequence[PictureSet], order: str) -> list[PictureSet]:
@@ -63,5 +64,5 @@ def in_order(found: PictureSet, names: Sequence[str]) -> PictureSet:
 def _as_listed(found: PictureSet) -> PictureSet:
     """In the order of `os.listdir` of the folder that the pictures lie in."""
     folder = (found.items[0].degraded or found.items[0].clean).parent
-    places = {name: place for place, name in enumerate(os.listdir(folder))}  # noqa: PTH208 - its order is the point
+    places = {shown_name(name): place for place, name in enumerate(os.listdir(folder))}  # noqa: PTH208 - its order is the point
     return replace(found, items=tuple(sorted(found.items, key=lambda item: places[item.name])))

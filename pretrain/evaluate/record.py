@@ -17,6 +17,7 @@ from million_ird.store import Store
 from pretrain.evaluate.measure import SetScore
 from pretrain.evaluate.protocols import Protocol
 from pretrain.evaluate.table import rows
+from pretrain.images import shown_name
 
 VERSION = 1
 
@@ -76,7 +77,7 @@ def _set(score: SetScore) -> dict[str, Any]:
             }
             for image in score.images
         ],
-        "left_out": [{"name": file.path.name, "reason": file.reason} for file in score.left_out],
+        "left_out": [{"name": shown_name(file.path.name), "reason": file.reason} for file in score.left_out],
     }
 
 

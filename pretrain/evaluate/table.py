@@ -8,6 +8,7 @@ from typing import Any
 
 from pretrain.evaluate.measure import INPUT, SetScore
 from pretrain.evaluate.protocols import Protocol
+from pretrain.images import shown_name
 from pretrain.pairs import LeftOut
 
 _DIGITS = {"psnr": 2, "ssim": 4, "psnr_y": 2, "ssim_y": 4}
@@ -73,7 +74,7 @@ def left_out_lines(left_out: Sequence[LeftOut]) -> list[str]:
     """The files that were not used, a few of each reason by name."""
     reasons: dict[str, list[str]] = {}
     for file in left_out:
-        reasons.setdefault(file.reason, []).append(file.path.name)
+        reasons.setdefault(file.reason, []).append(shown_name(file.path.name))
     return [
         f"left out {len(names)} ({reason}): {', '.join(names[:_SHOWN])}{', …' if len(names) > _SHOWN else ''}"
         for reason, names in reasons.items()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from million_ird.errors import DatasetError
 from million_ird.order import hash_words
 from pretrain.finetune.pictures import DecodedPictures, Example, FilePicture, examples_of, survey
 from pretrain.finetune.tasks import TaskSettings
-from pretrain.images import image_files_below
+from pretrain.images import image_files_below, shown_name
 from pretrain.pairs import LeftOut, pair_by_name
 from pretrain.stream.index import digest, image_hashes
 
@@ -117,7 +116,7 @@ def _examples(settings: TaskSettings, decoded: DecodedPictures) -> tuple[list[Ex
 def _files(folders: Iterable[str]) -> list[tuple[str, Path]]:
     """(key, path) of every picture below some folders; the key is the path below its folder."""
     return [
-        (os.fsencode(path.relative_to(folder)).decode("utf-8", "backslashreplace"), path)
+        (shown_name(path.relative_to(folder).as_posix()), path)
         for folder in map(Path, folders)
         for path in image_files_below(folder)
     ]

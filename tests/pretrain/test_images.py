@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from PIL import Image
 
 from million_ird.errors import UsageError
 from million_ird.records import Rejection
-from pretrain.images import explain, image_files, image_files_below, read_image
+from pretrain.images import explain, image_files, image_files_below, read_image, shown_name
 from tests.pretrain.picture_files import picture, write_picture, write_pictures
 
 
@@ -64,3 +65,17 @@ def test_what_cannot_be_read_says_why(tmp_path: Path) -> None:
     reasons = [outcome.reason for outcome in outcomes if isinstance(outcome, Rejection)]
     assert reasons == ["truncated", "not_an_image", "unreadable_file"]
     assert all(explain(outcome).startswith(outcome.reason) for outcome in outcomes if isinstance(outcome, Rejection))
+
+
+def test_links_to_folders_are_followed_each_real_folder_once(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "elsewhere", "b.png")
+    write_pictures(tmp_path / "here", "a.png")
+    (tmp_path / "here" / "link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "here" / "again").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "here" / "loop").symlink_to(tmp_path / "here")
+    assert [path.name for path in image_files_below(tmp_path / "here")] == ["a.png", "b.png"]
+
+
+def test_a_name_that_is_no_text_is_shown_with_escapes() -> None:
+    assert shown_name("ü.png") == "ü.png"
+    assert shown_name(os.fsdecode(b"\xff.png")) == "\\xff.png"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -137,3 +138,26 @@ def test_what_cannot_be_a_test_set_says_so(tmp_path: Path) -> None:
 def test_the_real_sets_are_recognised(shared_data: Path) -> None:
     found = {each.name: (each.degradation, len(each.items)) for each in find_sets(shared_data / "testsets")}
     assert found == {"Kodak24": ("denoise", 24), "Set12": ("denoise", 12), "Set5": ("denoise", 5)}
+
+
+@pytest.mark.parametrize("name", ["rainy", "hazy", "rain/X2"])
+def test_degraded_pictures_are_never_taken_for_clean_ones(tmp_path: Path, name: str) -> None:
+    write_pictures(tmp_path / "mine" / name, "1.png")
+    with pytest.raises(UsageError, match="holds degraded pictures, and nothing beside it clean ones"):
+        find_sets(tmp_path / "mine")
+    if "/" not in name:
+        with pytest.raises(UsageError, match="name the folder above"):
+            find_sets(tmp_path / "mine" / name)
+
+
+def test_clean_pictures_beside_the_folder_need_no_special_names(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "mine" / "rainy", "1.png", "2.png")
+    write_pictures(tmp_path / "mine", "1.png")
+    found = _only(tmp_path / "mine")
+    assert (len(found.items), [left.path.name for left in found.left_out]) == (1, ["2.png"])
+
+
+def test_names_that_are_no_text_can_be_printed_and_kept(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "set", "a.png")
+    (tmp_path / "set" / "a.png").rename(os.fsdecode(os.fsencode(tmp_path / "set") + b"/\xff.png"))
+    assert [item.name for item in _only(tmp_path / "set").items] == ["\\xff.png"]
