@@ -126,14 +126,14 @@ class RaySettings:
             raise UsageError("a run on Ray needs at least one worker, one core for it, and no fewer than 0 failures")
 
 
-def launch_on_ray(job: Job, folder: Path, settings: RaySettings, say: Callable[[str], None] = print) -> int:
+def launch_on_ray(job: Job, folder: Path, settings: RaySettings, say: Callable[[str], None] | None = None) -> int:
     """Runs `job` on `settings.workers` workers of the cluster of `RAY_ADDRESS`, or of a local one started for it.
 
     Args:
         job: must be picklable, resume by itself, and name files by paths that every node knows.
         folder: the run folder, on a file system that every node shares.
         settings: how many workers, and what each reserves.
-        say: told in one line what happens.
+        say: told in one line what happens; standard error unless given.
 
     Raises:
         UsageError: the cluster is too small.
@@ -150,11 +150,15 @@ def launch_on_ray(job: Job, folder: Path, settings: RaySettings, say: Callable[[
                     return int(outcome)
                 reason = _explain(outcome)
                 if attempt < settings.failures and not stop.requested:
-                    say(f"{reason}; going on from the newest checkpoint")
+                    (say or _to_stderr)(f"{reason}; going on from the newest checkpoint")
             raise MillionIrdError(f"{reason}: given up after {settings.failures} new starts; use --resume to go on")
         finally:
             (folder / _STOP).unlink(missing_ok=True)
             shutil.rmtree(folder / _SCRATCH, ignore_errors=True)
+
+
+def _to_stderr(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -120,6 +120,7 @@ def _on_ray(train: Trainer, ray_home: Path, out: Path, *more: str) -> Iterator[s
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_ray_trains_the_same_and_a_killed_worker_costs_some_steps(
     train: Trainer, ray_home: Path, finished: Path, trained: Mapping[str, Any], tmp_path: Path
 ) -> None:
@@ -133,7 +134,7 @@ def test_ray_trains_the_same_and_a_killed_worker_costs_some_steps(
         ]
         assert len(workers) == 2
         workers[1].kill()
-        printed, _ = process.communicate(timeout=280)
+        printed, _ = process.communicate(timeout=500)
     assert process.returncode == 0, printed
     assert "a worker was lost" in printed and "going on from the newest checkpoint" in printed
     assert "train: 8/8 steps" in printed, "what the first rank says reaches the terminal"
@@ -142,20 +143,26 @@ def test_ray_trains_the_same_and_a_killed_worker_costs_some_steps(
 
 
 @pytest.mark.slow
-def test_on_ray_sigterm_saves_and_what_cannot_be_is_one_line(
+@pytest.mark.timeout(600)
+def test_on_ray_sigterm_saves(
     train: Trainer, ray_home: Path, finished: Path, trained: Mapping[str, Any], tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
     with _on_ray(train, ray_home, out) as process:
         _wait(out, 1, lambda: process.poll() is None)
         process.send_signal(signal.SIGTERM)
-        printed, _ = process.communicate(timeout=280)
+        printed, _ = process.communicate(timeout=500)
     assert process.returncode == 75, printed
     assert "Traceback" not in printed
     code, printed = train.run(out, "--resume")
     assert code == 0, printed
     _same_training(out, finished, trained)
-    with _on_ray(train, ray_home, tmp_path / "other", "stream.lanes=3") as process:
-        printed, _ = process.communicate(timeout=280)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_on_ray_what_cannot_be_is_one_line(train: Trainer, ray_home: Path, tmp_path: Path) -> None:
+    with _on_ray(train, ray_home, tmp_path / "run", "stream.lanes=3") as process:
+        printed, _ = process.communicate(timeout=500)
     assert process.returncode == 2, printed
     assert "Traceback" not in printed and "lanes" in printed.strip().splitlines()[-1]
