@@ -73,6 +73,19 @@ def test_files_that_cannot_be_used_are_left_out_with_a_reason(tmp_path: Path) ->
     }
 
 
+def test_a_damaged_picture_is_not_held_out(tmp_path: Path) -> None:
+    names = [f"{n}.jpg" for n in range(4)]
+    write_pictures(tmp_path, *names, height=64, width=64)
+    settings = TaskSettings(clean=(str(tmp_path),), sigmas=(25.0,))
+    held = opened("denoise", settings, hold_out=2).held_out
+    path = tmp_path / held[0].key
+    path.write_bytes(path.read_bytes()[:-300])
+    task = opened("denoise", settings, hold_out=2)
+    assert [each.key for each in task.held_out] == [held[1].key]
+    assert len(task.training) == 2
+    assert reasons(task.left_out)[held[0].key].startswith("damaged: ")
+
+
 def test_a_task_without_anything_to_train_on_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DatasetError, match=r"tasks\.denoise: there are no pictures in .*empty"):
