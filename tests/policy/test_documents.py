@@ -115,7 +115,7 @@ def test_every_setting_named_in_the_prose_exists(document: Path) -> None:
     known = {key for kind in (Recipe, PretrainRecipe, FinetuneRecipe) for key in known_keys(kind)}
     sections = {key.partition(".")[0] for key in known if "." in key}
     for section, key in re.findall(r"`([a-z]+)\.([a-z_]+)(?: = [^`]*)?`", prose(document)):
-        is_file = key == "parquet" or (ROOT / "million_ird" / section / f"{key}.py").exists()
+        is_file = key in ("parquet", "safetensors") or (ROOT / "million_ird" / section / f"{key}.py").exists()
         if section in sections and not is_file:
             assert f"{section}.{key}" in known
 
