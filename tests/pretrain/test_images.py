@@ -79,3 +79,11 @@ def test_links_to_folders_are_followed_each_real_folder_once(tmp_path: Path) -> 
 def test_a_name_that_is_no_text_is_shown_with_escapes() -> None:
     assert shown_name("ü.png") == "ü.png"
     assert shown_name(os.fsdecode(b"\xff.png")) == "\\xff.png"
+
+
+def test_real_test_pictures_are_read_as_the_published_codes_read_them(shared_data: Path) -> None:
+    files = image_files_below(shared_data / "testsets")
+    assert len(files) == 41
+    for path in files:
+        with Image.open(path) as stored:
+            assert np.array_equal(read_image(path), np.asarray(stored.convert("RGB"))), path.name

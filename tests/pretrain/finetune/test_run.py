@@ -138,9 +138,14 @@ def test_the_log_has_the_shares_of_tasks_and_a_score_for_each(world: Path) -> No
     assert validation["small"].keys() == {"denoise_25", "denoise_50", "derain"}
 
 
-def test_one_variant_alone_can_be_tuned(world: Path) -> None:
-    assert _run(world, "run", "variants={small = [1, 1, 1, 1]}", "steps=2") == 0
-    assert [variant.name for variant in from_pretrained(world / "run").variants] == ["small"]
+def test_one_variant_alone_can_be_tuned_on_from_a_run_of_both(world: Path) -> None:
+    assert _run(world, "both", "steps=1") == 0
+    only_small = "variants={small = [1, 1, 1, 1]}"
+    assert _run(world, "small", only_small, "steps=1", "optimizer.lr=1e-9", init=str(world / "both")) == 0
+    tuned = from_pretrained(world / "small")
+    assert [variant.name for variant in tuned.variants] == ["small"]
+    before = _weights(world / "both")
+    assert all(torch.allclose(before[name], tensor, atol=1e-7) for name, tensor in tuned.model.state_dict().items())
 
 
 def test_a_checkpoint_of_another_width_is_refused_in_one_line(world: Path) -> None:
