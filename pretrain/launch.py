@@ -275,8 +275,6 @@ def _explain(error: BaseException) -> str:
 
 def _is_consequence(error: BaseException) -> bool:
     """Whether a rank failed for what happened elsewhere, or to its GPU: a new start may do better."""
-    if isinstance(error, ToldError):
-        return True
     return isinstance(error, RuntimeError) and (_is_lost_contact(error) or "CUDA error" in str(error))
 
 

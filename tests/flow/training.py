@@ -8,6 +8,7 @@ process of its own: it has its own memory, signals and death.
 from __future__ import annotations
 
 import importlib
+import itertools
 import json
 import os
 import re
@@ -97,7 +98,7 @@ class Trainer:
         """The command without its name; `more` are options, or settings as `section.key=value`."""
         arguments = ["pretrain", str(self.recipe), "--dataset", str(self.dataset), "--out", str(out)]
         for word in more:
-            arguments += ["--set", word] if "=" in word else [word]
+            arguments += ["--set", word] if "=" in word and not word.startswith("--") else [word]
         return arguments
 
     def start(self, out: Path, *more: str, die_at: int = 0, environment: Mapping[str, str] | None = None) -> Run:
@@ -143,12 +144,16 @@ def traces(out: Path) -> dict[str, Any]:
     timed = {"seconds", "samples_per_second", "data_wait", "memory_bytes"}
     lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     last = sorted((out / "checkpoints").glob("step-*"))[-1]
-    files = [*last.glob("*.safetensors"), *(out / "samples").iterdir(), out / "holdout.json"]
+    folders = (last.glob("*.safetensors"), (out / "samples").iterdir(), (out / "model").iterdir())
+    files = [*itertools.chain(*folders), out / "holdout.json"]
     return {
         "log": [{name: value for name, value in line.items() if name not in timed} for line in lines],
         "last": last.name,
         "best": (out / "checkpoints/best.json").read_text(),
-        **{path.name: re.sub(rb"workers = \d", b"workers = 0", path.read_bytes()) for path in files},
+        **{
+            f"{path.parent.name}/{path.name}": re.sub(rb"workers = \d", b"workers = 0", path.read_bytes())
+            for path in files
+        },
     }
 
 
