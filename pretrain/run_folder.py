@@ -34,7 +34,9 @@ def open_run(out: Path, recipe: TrainingRecipe, ranks: Ranks, resume: bool) -> I
         def begin() -> None:
             held.enter_context(run_lock(out))
             check_run(out, recipe, resume)
-            Store(str(out)).write(RECIPE, recipe.to_toml().encode("utf-8"))
+            store = Store(str(out))
+            store.write(RECIPE, recipe.to_toml().encode("utf-8"))
+            store.sweep()
 
         ranks.from_first(begin)
         yield
