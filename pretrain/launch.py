@@ -257,20 +257,19 @@ def _await(fit: Callable[[], int], stop: StopRequest, folder: Path) -> int | Bas
 
 def _explain(error: BaseException) -> str:
     """Why workers were lost, in one line. Raises what is no loss: an error of the job, which would only come again."""
-    from ray.train import TrainingFailedError, WorkerGroupError
+    from ray.train import ControllerError, WorkerGroupError
 
-    if not isinstance(error, TrainingFailedError):
-        raise error
-    failures = error.worker_failures.values() if isinstance(error, WorkerGroupError) else []
-    # An exception of the job comes wrapped, the death of a worker does not.
-    raised = [failure._base_exc for failure in failures if hasattr(failure, "_base_exc")]
-    own = [exception for exception in raised if not _is_consequence(exception)]
-    for exception in sorted(own, key=lambda exception: not isinstance(exception, MillionIrdError)):
-        raise exception from None
-    lost = [
-        getattr(failure, "health_check_failure", failure) for failure in failures if not hasattr(failure, "_base_exc")
-    ]
-    return f"a worker was lost ({_first_line([*lost, *raised, error][0])})"
+    failures = list(error.worker_failures.values()) if isinstance(error, WorkerGroupError) else [error]
+    # What the job raised comes as it is; the death of a worker, or of the cluster, as an exception of Ray's own.
+    dead = [failure for failure in failures if type(failure).__module__.partition(".")[0] == "ray"]
+    raised = [failure for failure in failures if failure not in dead]
+    for failure in raised:
+        if isinstance(failure, MillionIrdError) or not (dead or _is_consequence(failure)):
+            raise failure from None
+    if isinstance(error, ControllerError):
+        return f"Ray could not start the workers ({_first_line(error.controller_failure)})"
+    first = [*dead, *raised][0]
+    return f"a worker was lost ({_first_line(getattr(first, 'health_check_failure', first))})"
 
 
 def _is_consequence(error: BaseException) -> bool:

@@ -141,17 +141,15 @@ def test_workers_reserve_what_there_is(
 
 
 def _failure(*errors: BaseException) -> BaseException:
-    """What Ray Train raises where workers failed so: an exception of the job wrapped, a death as it is."""
+    """What Ray Train raises where workers failed so: an exception of the job as it is, a death as one of its own."""
     from ray.train import WorkerGroupError
-    from ray.train.v2._internal.exceptions import UserExceptionWithTraceback, WorkerHealthCheckFailedError
+    from ray.train.v2._internal.exceptions import WorkerHealthCheckFailedError
 
-    wrapped = [
-        WorkerHealthCheckFailedError("a check failed", failure=error)
-        if isinstance(error, ConnectionError)
-        else UserExceptionWithTraceback(error, "Traceback …")
+    failures = [
+        WorkerHealthCheckFailedError("a check failed", failure=error) if isinstance(error, ConnectionError) else error
         for error in errors
     ]
-    return WorkerGroupError("some text", dict(enumerate(wrapped)))
+    return WorkerGroupError("some text", dict(enumerate(failures)))
 
 
 _DEAD = ConnectionError("The actor died.\nMore about it.")
@@ -162,6 +160,7 @@ _LOST = RuntimeError("[gloo/transport/tcp/pair.cc:538] Connection closed by peer
     ("errors", "line"),
     [
         ([_LOST, _DEAD], "a worker was lost (The actor died.)"),
+        ([ValueError("in consequence"), _DEAD], "a worker was lost (The actor died.)"),
         (
             [RuntimeError("CUDA error: uncorrectable ECC error")],
             "a worker was lost (CUDA error: uncorrectable ECC error)",
@@ -177,7 +176,7 @@ def test_a_lost_worker_is_explained(errors: list[BaseException], line: str) -> N
     [
         [_LOST, StoreError("the disk is full")],
         [StoreError("the disk is full"), ToldError("the disk is full", 1)],
-        [ValueError("a bug"), StoreError("the disk is full")],
+        [_DEAD, StoreError("the disk is full")],
         [_LOST, ToldError("the disk is full", 1)],  # Ray may not have heard of the first rank yet
     ],
 )
@@ -185,6 +184,20 @@ def test_an_error_of_the_job_is_its_own(errors: list[BaseException]) -> None:
     with pytest.raises(MillionIrdError, match="the disk is full") as error:
         launch._explain(_failure(*errors))
     assert error.value.exit_code == 1
+
+
+def test_workers_that_cannot_be_started_are_explained() -> None:
+    from ray.train import ControllerError
+
+    error = ControllerError(TimeoutError("no resources within 30 s\nmore"))
+    assert launch._explain(error) == "Ray could not start the workers (no resources within 30 s)"
+
+
+def test_a_cluster_that_is_gone_is_explained() -> None:
+    import ray
+
+    error = ray.exceptions.RaySystemError("the head node does not answer")
+    assert launch._explain(error) == "a worker was lost (System error: the head node does not answer)"
 
 
 def test_a_bug_is_a_bug_on_ray_too() -> None:
