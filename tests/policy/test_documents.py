@@ -25,6 +25,8 @@ from tests.policy.documents import DOCUMENTS, ROOT, anchors, blocks, links, name
 README = ROOT / "README.md"
 _KINDS = (load_recipe, load_pretrain_recipe, load_finetune_recipe)
 _OURS = ("million_ird", "pipelines", "annotation", "pretrain", "tests", "benchmarks", "docs", ".ci")
+_SUFFIXES = ("json", "jsonl", "parquet", "safetensors")
+"""Of files that documents name and that look like settings."""
 _TEXT = {".py", ".md", ".toml", ".txt", ".sh", ".css", ".html", ".js", ".svg", ".csv", ""}
 
 
@@ -115,7 +117,7 @@ def test_every_setting_named_in_the_prose_exists(document: Path) -> None:
     known = {key for kind in (Recipe, PretrainRecipe, FinetuneRecipe) for key in known_keys(kind)}
     sections = {key.partition(".")[0] for key in known if "." in key}
     for section, key in re.findall(r"`([a-z]+)\.([a-z_]+)(?: = [^`]*)?`", prose(document)):
-        is_file = key in ("parquet", "safetensors") or (ROOT / "million_ird" / section / f"{key}.py").exists()
+        is_file = key in _SUFFIXES or (ROOT / "million_ird" / section / f"{key}.py").exists()
         if section in sections and not is_file:
             assert f"{section}.{key}" in known
 
