@@ -89,6 +89,18 @@ def test_the_norm_is_over_the_channels_of_a_pixel() -> None:
     torch.testing.assert_close(normed[1, :, 2, 3], expected)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-5), (torch.bfloat16, 2e-2)]
+)
+def test_the_norm_that_a_gpu_computes_is_the_one_a_cpu_computes(dtype: torch.dtype, tolerance: float) -> None:
+    norm = ChannelNorm(6).to(torch.float64 if dtype == torch.float64 else torch.float32)
+    norm.weight.data.normal_(), norm.bias.data.normal_()
+    x = torch.randn(2, 6, 3, 4, dtype=dtype)
+    planes = norm._planes(x)
+    assert planes.dtype == dtype
+    torch.testing.assert_close(planes.double(), norm.double()(x.double()), atol=tolerance, rtol=tolerance)
+
+
 def test_resampling_halves_and_doubles() -> None:
     x = torch.randn(1, 8, 6, 4)
     assert Downsample(8)(x).shape == (1, 16, 3, 2)
