@@ -1,7 +1,9 @@
 """Large images: what do bands of rows save, what do they cost, and how far off are tiles?
 
-    python benchmarks/large_images.py [--parts memory,time,tiles] [--width 48] [--checkpoint PLACE]
+    python benchmarks/large_images.py [--parts counted,memory,time,tiles] [--width 48] [--checkpoint PLACE]
 
+- `counted`: the most bytes that tensors hold at a time, untiled and in bands, counted on tensors without content, so
+  that any size costs nothing; a photograph of 12 megapixels among them.
 - `memory`: the peak resident memory of a process that restores one picture, above what it holds before, untiled and in
   bands of several heights. A process of its own for each, since a peak cannot be taken back.
 - `time`: CPU-seconds of both on one thread, in alternating rounds, and the largest difference between their results.
@@ -20,15 +22,19 @@ import statistics
 import subprocess
 import sys
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from machine import describe
 from photographs import mosaic
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn import functional
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from million_ird.metrics import psnr
 from pretrain.bands import restore_banded
@@ -40,6 +46,7 @@ from pretrain.restore import Picture, Restorer, RestoreSettings, from_pixels, pe
 ONCE = Variant.of("once", (1, 1, 1, 1))
 TRAINED = Variant.of("trained", (1, 1, 1, 2))
 BAND_ROWS = (16, 32, 64)
+COUNTED = ((512, 512), (1024, 1024), (3000, 4000))
 TILES = ((64, 8), (64, 32), (128, 16), (128, 32), (128, 64), (256, 32))
 """(side, overlap)."""
 SIGMA = 25 / 255
@@ -48,7 +55,7 @@ _STEPS, _BATCH, _CROP = 600, 4, 64
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--parts", default="memory,time,tiles")
+    parser.add_argument("--parts", default="counted,memory,time,tiles")
     parser.add_argument("--width", type=int, default=48, help="of the network for memory and time")
     parser.add_argument("--sides", default="512,768", help="of the square pictures for memory and time")
     parser.add_argument("--checkpoint", default="", help="a denoiser for `tiles`; its first variant is taken")
@@ -60,6 +67,7 @@ def main() -> None:
     print(describe(), f"PyTorch {torch.__version__}")
     sides = [int(side) for side in arguments.sides.split(",")]
     parts: dict[str, Callable[[], None]] = {
+        "counted": lambda: _counted(arguments.width),
         "memory": lambda: _memory(arguments.width, sides),
         "time": lambda: _time(arguments.width, sides[0]),
         "tiles": lambda: _tiles(arguments.checkpoint),
@@ -72,6 +80,50 @@ def main() -> None:
 def _network(width: int) -> DyNet:
     torch.manual_seed(0)
     return DyNet(DyNetSettings(width=width)).eval()
+
+
+class _Held(TorchDispatchMode):
+    """Counts the bytes of all tensors that operations inside the block have made and that still exist."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = self.peak = 0
+        self._known: set[int] = set()
+
+    def __torch_dispatch__(self, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = operation(*args, **(kwargs or {}))
+        for tensor in result if isinstance(result, tuple | list) else (result,):
+            if isinstance(tensor, Tensor):
+                self._note(tensor.untyped_storage())
+        return result
+
+    def _note(self, storage: torch.UntypedStorage) -> None:
+        place, size = storage._cdata, storage.nbytes()
+        if place in self._known:  # a view, or written in place
+            return
+        self._known.add(place)
+        self.now += size
+        self.peak = max(self.peak, self.now)
+        weakref.finalize(storage, self._gone, place, size)
+
+    def _gone(self, place: int, size: int) -> None:
+        self._known.remove(place)
+        self.now -= size
+
+
+def _counted(width: int) -> None:
+    print("picture | rows of a band | GB | bytes a pixel | estimated for mode auto, GB | untiled / banded")
+    for height, across in COUNTED:
+        untiled = 0
+        for rows in (0, *BAND_ROWS):
+            with FakeTensorMode():
+                model, image = _network(width), torch.empty(1, 3, height, across)
+                with _Held() as held:
+                    _run(model, image, rows)
+            untiled = untiled or held.peak
+            estimate = peak_bytes(model.settings, height, across, rows or None) / 1e9
+            columns = f"{held.peak / 1e9:.2f} | {held.peak / height / across:,.0f} | {estimate:.2f}"
+            print(f"{across}×{height} | {rows or 'untiled'} | {columns} | {untiled / held.peak:.1f}", flush=True)
 
 
 def _memory(width: int, sides: list[int]) -> None:

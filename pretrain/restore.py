@@ -26,7 +26,7 @@ Mode = Literal["whole", "tiled", "banded"]
 
 _GAP = 4
 """Pixels of white between the pictures of a sheet."""
-_SAFETY = 1.3
+_SAFETY = 1.4
 """Memory is fragmented, and convolutions need work space: the share above what the tensors hold."""
 _CGROUP = Path("/sys/fs/cgroup")
 
@@ -138,11 +138,11 @@ def peak_bytes(
     """About how many bytes it takes at most to restore one picture, weights aside; from above.
 
     Counted in the widest place, the feed-forward of decoder level 1 (2 · `width` channels): `whole` holds six times
-    its hidden channels and q, k, v besides. In bands that is held for a band and its context only, and the features
-    between two blocks for the whole picture.
+    its hidden channels and q, k, v besides. In bands that is held for a band and its context only, and for the
+    whole picture what decoder level 1 is joined from and the joined.
     """
     hidden = int(2 * settings.width * settings.expansion)
-    inside, between = 6 * hidden + 16 * settings.width, 6 * settings.width + 12
+    inside, between = 6 * hidden + 16 * settings.width, 4 * settings.width + 12
     rows = height if band_rows is None else min(height, band_rows + 4)
     channels = inside * rows / height + (between if band_rows is not None else 0)
     return int(_SAFETY * channels * height * width * (2 if precision == "bf16" else 4))
