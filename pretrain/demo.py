@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from million_ird.errors import MillionIrdError, UsageError
+from pretrain.verbs.threads import sleep_when_idle
 
 RECIPE = "pretrain_small"
 _SETTINGS = ("steps=200", "validation.crops=16", "validation.patches=2")
@@ -36,6 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _train(dataset: Path, out: Path) -> int:
+    sleep_when_idle()
     from pretrain.recipe import load_recipe
     from pretrain.train import launch
 

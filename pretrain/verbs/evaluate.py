@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from million_ird.errors import UsageError
+from pretrain.verbs.threads import sleep_when_idle
 
 if TYPE_CHECKING:
     from pretrain.evaluate.folders import PictureSet
@@ -17,6 +18,8 @@ def main(argv: Sequence[str]) -> int:
     """Arguments in, a table out; 3 where pictures had to be left out."""
     arguments = _parser().parse_args(argv)
     from million_ird.progress import Progress
+
+    sleep_when_idle()
     from pretrain.evaluate.protocols import PROTOCOLS
     from pretrain.evaluate.record import write
     from pretrain.evaluate.run import evaluate

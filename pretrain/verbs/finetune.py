@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from pretrain.verbs.threads import sleep_when_idle
+
 
 def main(argv: Sequence[str]) -> int:
     """Arguments in, one run; the exit code is 75 where the run was told to stop and has saved."""
@@ -24,6 +26,7 @@ def main(argv: Sequence[str]) -> int:
     )
     parser.add_argument("--ray-workers", type=int, default=0, metavar="N", help="train on N workers of a Ray cluster")
     arguments = parser.parse_args(argv)
+    sleep_when_idle()
     from pretrain.finetune.recipe import load_finetune_recipe
     from pretrain.finetune.run import launch
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pretrain.verbs.threads import sleep_when_idle
+
 if TYPE_CHECKING:
     from pretrain.restore_files import Corruption
 
@@ -15,6 +17,8 @@ def main(argv: Sequence[str]) -> int:
     """Arguments in, pictures out; the exit code is 3 where some were refused."""
     arguments = _parser().parse_args(argv)
     from million_ird.progress import Progress
+
+    sleep_when_idle()
     from pretrain.models.pretrained import from_pretrained
     from pretrain.restore import Restorer, RestoreSettings, choose_device
     from pretrain.restore_files import plan_jobs, restore_files, summary
