@@ -16,6 +16,7 @@ from million_ird.errors import DatasetError, UsageError
 from pretrain.bands import DEFAULT_ROWS, check_rows, restore_banded
 from pretrain.models.dynet import DyNet, DyNetSettings
 from pretrain.models.variants import Variant
+from pretrain.picture_table import draw_table
 from pretrain.step import Precision, autocast
 from pretrain.tiles import check_tiles, restore_tiled
 
@@ -203,7 +204,7 @@ def from_pixels(pixels: Pixels) -> Picture:
 
 
 def before_after(model: nn.Module, variants: Sequence[Variant], pairs: Sequence[tuple[Picture, Picture]]) -> Pixels:
-    """A picture sheet, (H, W, 3): one row for each pair, with the input, what each variant makes of it, and the clean.
+    """A picture, (H, W, 3), with headings: a row for each pair, the input, what each variant makes of it, the clean.
 
     Args:
         model: called as `model(x, variant=variant)`, as it is and where it is.
@@ -217,7 +218,7 @@ def before_after(model: nn.Module, variants: Sequence[Variant], pairs: Sequence[
             image = _image(seen, device)
             restored = [_picture(model(image, variant=variant)) for variant in variants]
             rows.append([to_pixels(np.nan_to_num(picture, posinf=0, neginf=0)) for picture in (seen, *restored, clean)])
-    return side_by_side(rows)
+    return draw_table(rows, ["input", *(variant.name for variant in variants), "clean"])
 
 
 def side_by_side(rows: Sequence[Sequence[Pixels]]) -> Pixels:

@@ -5,21 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from PIL import Image, ImageDraw, ImageFont
-
 from pretrain.corrupt import GAUSSIAN, JPEG, UNIFORM, CorruptSettings, Degraded, degrade
 from pretrain.crop import Crop, random_crop
 from pretrain.masking import MaskSettings
+from pretrain.picture_table import draw_table
 from pretrain.stream.samples import sample_rng
 from pretrain.stream.stream import Stream
 
 HEADINGS = ("clean: what the network shall give back", "corrupted", "corrupted and masked: what it sees")
-
-_ZOOM = 2  # one pixel of a crop is 2×2 of the sheet
-_GAP = 12
-_TEXT = 15
-_BACKGROUND, _INK = (246, 246, 244), (40, 40, 40)
 
 
 @dataclass(frozen=True)
@@ -65,25 +58,5 @@ def sheet_rows(stream: Stream, count: int, corrupting: CorruptSettings, masking:
 
 def draw_sheet(rows: Sequence[SheetRow]) -> Crop:
     """One row of three pictures for each sample, with headings and captions: RGB, uint8, (H, W, 3)."""
-    side = _ZOOM * len(rows[0].clean)
-    line = _TEXT + _GAP
-    width, height = 3 * side + 4 * _GAP, line + len(rows) * (side + line) + _GAP
-    sheet = Image.new("RGB", (width, height), _BACKGROUND)
-    draw = ImageDraw.Draw(sheet)
-    font = ImageFont.load_default(_TEXT)
-    columns = [_GAP + column * (side + _GAP) for column in range(3)]
-    for x, heading in zip(columns, HEADINGS, strict=True):
-        draw.text((x, _GAP), _fitted(heading, font, side), _INK, font)
-    for number, row in enumerate(rows):
-        y = line + _GAP + number * (side + line)
-        for x, crop in zip(columns, (row.clean, row.made.corrupted, row.made.input), strict=True):
-            sheet.paste(Image.fromarray(crop).resize((side, side), Image.Resampling.NEAREST), (x, y))
-        draw.text((_GAP, y + side + 3), _fitted(row.caption, font, width - 2 * _GAP), _INK, font)
-    return np.asarray(sheet)
-
-
-def _fitted(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: float) -> str:
-    """The text, cut to what fits."""
-    while text and font.getlength(text) > width:
-        text = text[:-1]
-    return text
+    pictures = [(row.clean, row.made.corrupted, row.made.input) for row in rows]
+    return draw_table(pictures, HEADINGS, [row.caption for row in rows])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -174,23 +175,26 @@ def test_pixels_are_rounded_and_clipped() -> None:
 
 
 class _Brighter(nn.Module):
-    """Adds a variant's number to every pixel."""
+    """Adds to every pixel as much as the variant's latent level has repeats, in tenths."""
 
     def __init__(self) -> None:
         super().__init__()
         self.zero = nn.Parameter(torch.zeros(()))
 
-    def forward(self, x: torch.Tensor, variant: float) -> torch.Tensor:
-        return x + self.zero + variant
+    def forward(self, x: torch.Tensor, variant: Variant) -> torch.Tensor:
+        return x + self.zero + variant.latent / 10 if variant.latent < 9 else x * torch.nan
 
 
 def test_a_sheet_shows_input_every_variant_and_clean() -> None:
     flat = [np.full((5, 7, 3), level, np.float32) for level in (0.2, 0.4)]
     clean = np.zeros((5, 7, 3), np.float32)
-    picture = before_after(_Brighter(), [0.2, np.nan], [(seen, clean) for seen in flat])  # type: ignore[list-item]
-    assert picture.shape == (5 + 4 + 5, 4 * 7 + 3 * 4, 3) and picture.dtype == np.uint8
-    assert picture[::9, ::11, 0].tolist() == [[51, 102, 0, 0], [102, 153, 0, 0]]
-    assert (picture[5:9] == 255).all() and (picture[:, 7:11] == 255).all()
+    variants = [Variant.of("brighter", (1, 1, 1, 2)), Variant.of("broken", (1, 1, 1, 9))]
+    with mock.patch("pretrain.restore.draw_table", lambda rows, headings: (rows, headings)):
+        rows, headings = before_after(_Brighter(), variants, [(seen, clean) for seen in flat])
+    assert headings == ["input", "brighter", "broken", "clean"]
+    assert [[picture[0, 0, 0] for picture in row] for row in rows] == [[51, 102, 0, 0], [102, 153, 0, 0]]
+    picture = before_after(_Brighter(), variants, [(seen, clean) for seen in flat])
+    assert picture.dtype == np.uint8 and {51, 102, 153} <= set(np.unique(picture[..., 0]))
 
 
 def test_a_sheet_of_one_picture_is_that_picture() -> None:
