@@ -88,5 +88,7 @@ def decode_image(data: bytes) -> Pixels | Rejection:
 
 
 def explain(rejection: Rejection) -> str:
-    """A rejection as one line for a person."""
-    return f"{rejection.reason}: {rejection.detail}" if rejection.detail else rejection.reason
+    """A rejection as one line for a person: reason, detail, and the number that was judged."""
+    number = "" if rejection.measured is None else f"({rejection.measured:.6g})"
+    said = " ".join(part for part in (rejection.detail, number) if part)
+    return f"{rejection.reason}: {said}" if said else rejection.reason

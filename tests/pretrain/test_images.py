@@ -87,3 +87,11 @@ def test_real_test_pictures_are_read_as_the_published_codes_read_them(shared_dat
     for path in files:
         with Image.open(path) as stored:
             assert np.array_equal(read_image(path), np.asarray(stored.convert("RGB"))), path.name
+
+
+def test_a_rejection_is_one_line_with_the_number_that_was_judged() -> None:
+    assert explain(Rejection("decode", "truncated")) == "truncated"
+    assert explain(Rejection("decode", "bad_icc", detail="no profile")) == "bad_icc: no profile"
+    assert explain(Rejection("decode", "alpha", 0.25, "the least opaque pixel, of 1")) == (
+        "alpha: the least opaque pixel, of 1 (0.25)"
+    )
