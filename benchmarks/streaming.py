@@ -349,7 +349,8 @@ def gradient_correlation(patches: list[bytes], count: int = 400, steps: int = 40
             _loss(net, patch, 2 * number + crop).backward()
             rows.append(torch.cat([weight.grad.flatten() for weight in net.parameters()]).numpy())
     gradients = np.array(rows, np.float64).reshape(-1, 2, len(rows[0]))
-    gradients /= np.sqrt((gradients**2).mean(axis=(0, 1)))
+    size = np.sqrt((gradients**2).mean(axis=(0, 1)))
+    gradients = gradients[..., size > 0] / size[size > 0]  # weights of units that are never active have none
     groups = [_correlation(np.delete(gradients, slice(start, None, 10), axis=0)) for start in range(10)]
     error = float(np.sqrt(9 / 10 * np.sum((np.array(groups) - np.mean(groups)) ** 2)))  # jackknife
     return _correlation(gradients), error
