@@ -17,8 +17,8 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	  { echo "million-ird needs Python 3.11 or newer; name one: make setup PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || \
 	  { echo "this Python cannot make virtual environments; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,demo]'
 	@sh pipelines/system_library.sh
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,demo]'
 	@touch $@
 
 demo: setup ## build a real dataset, of a folder with PHOTOS=~/Pictures, train on it, and say where to look
@@ -33,9 +33,9 @@ check: setup ## formatting, lint and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-BENCHMARKS := cutting screens fetching whole_build ray_overhead manifest_scale planning duplicates report_at_scale
+BENCHMARKS := cutting screens fetching whole_build ray_overhead manifest_scale planning duplicates report_at_scale corruption
 
-bench: setup ## every benchmark, one after the other (half an hour); see benchmarks/README.md
+bench: setup ## benchmarks, one after the other (half an hour); see benchmarks/README.md
 	@for name in $(BENCHMARKS); do echo "== $$name"; \
 	  OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/$$name.py $$([ $$name = duplicates ] && echo scale) || exit 1; done
 
