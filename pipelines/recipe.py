@@ -16,7 +16,7 @@ from typing import Any
 
 from blake3 import blake3
 
-from million_ird import settings
+from million_ird import bundled, settings
 from million_ird.contamination.settings import ContaminationSettings
 from million_ird.duplicates.settings import DuplicateSettings
 from million_ird.errors import UsageError
@@ -121,7 +121,7 @@ def load_recipe(path_or_name: str, overrides: Iterable[str] = ()) -> Recipe:
     Raises:
         UsageError: no such recipe, no TOML, or a setting that cannot be; names the key.
     """
-    text, stem, folder = _find(path_or_name)
+    text, stem, folder = bundled.find_recipe(path_or_name, BUNDLED)
     try:
         values: dict[str, Any] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -146,22 +146,7 @@ def recipe_with(values: Mapping[str, Any], overrides: Iterable[str] = ()) -> Rec
 
 def bundled_recipes() -> list[str]:
     """Names of the recipes that come with the package."""
-    return sorted(item.name for item in BUNDLED.iterdir() if item.name.endswith(".toml"))
-
-
-def _find(path_or_name: str) -> tuple[str, str, str]:
-    """A recipe's text, the name it gives its dataset, and the folder its relative locations belong to."""
-    path = Path(path_or_name).expanduser()
-    try:
-        if path.is_file():
-            return path.read_text(encoding="utf-8"), path.stem, str(path.parent)
-        name = path_or_name.removesuffix(".toml") + ".toml"
-        if name in bundled_recipes():
-            return (BUNDLED / name).read_text(encoding="utf-8"), path.stem, "."
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read the recipe {path_or_name}: {error}") from None
-    known = ", ".join(bundled_recipes())
-    raise UsageError(f"there is no recipe {path_or_name}; those that come along are {known}")
+    return bundled.bundled_recipes(BUNDLED)
 
 
 def _locate(values: dict[str, Any], folder: str) -> None:

@@ -16,7 +16,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from million_ird import settings
+from million_ird import bundled, settings
 from million_ird.errors import UsageError
 from pretrain.checkpoint import CheckpointSettings
 from pretrain.compile import CompileSettings
@@ -166,7 +166,7 @@ def load_recipe_as(
     kind: type[Recipe], path_or_name: str, overrides: Iterable[str] = (), values: Mapping[str, Any] | None = None
 ) -> Recipe:
     """A recipe of any kind, with `values` in place of its own top-level ones and then `overrides`."""
-    text, stem, folder = _find(path_or_name)
+    text, stem, folder = bundled.find_recipe(path_or_name, BUNDLED)
     try:
         read: dict[str, Any] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -190,22 +190,7 @@ def recipe_from_toml(kind: type[Recipe], text: str) -> Recipe:
 
 def bundled_recipes() -> list[str]:
     """Names of the recipes that come with the package."""
-    return sorted(item.name for item in BUNDLED.iterdir() if item.name.endswith(".toml"))
-
-
-def _find(path_or_name: str) -> tuple[str, str, str]:
-    """A recipe's text, the name it gives its run, and the folder its relative locations belong to."""
-    path = Path(path_or_name).expanduser()
-    try:
-        if path.is_file():
-            return path.read_text(encoding="utf-8"), path.stem, str(path.parent)
-        name = path_or_name.removesuffix(".toml") + ".toml"
-        if name in bundled_recipes():
-            return (BUNDLED / name).read_text(encoding="utf-8"), name.removesuffix(".toml"), "."
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read the recipe {path_or_name}: {error}") from None
-    known = ", ".join(bundled_recipes())
-    raise UsageError(f"there is no recipe {path_or_name}; those that come along are {known}")
+    return bundled.bundled_recipes(BUNDLED)
 
 
 def _located(values: Mapping[str, Any], folder: str, path: str = "") -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from million_ird.errors import UsageError
+from pretrain.verbs.options import add_restoring, restoring
 from pretrain.verbs.threads import sleep_when_idle
 
 if TYPE_CHECKING:
@@ -24,15 +25,13 @@ def main(argv: Sequence[str]) -> int:
     from pretrain.evaluate.record import write
     from pretrain.evaluate.run import evaluate
     from pretrain.evaluate.table import render
-    from pretrain.restore import RestoreSettings, choose_device
+    from pretrain.restore import choose_device
 
     if any(not 0 < sigma <= 255 for sigma in arguments.sigma):
         raise UsageError("--sigma: noise levels lie between 0 and 255")
     sets = _sets(arguments)
     protocol = PROTOCOLS[arguments.protocol]
-    settings = RestoreSettings(
-        arguments.mode, arguments.tile, arguments.overlap, arguments.band_rows, arguments.precision
-    )
+    settings = restoring(arguments)
     device = choose_device(arguments.device)
     progress: list[Progress] = []
 
@@ -81,17 +80,11 @@ def _parser() -> argparse.ArgumentParser:
         help="order of files, which promptir's noise depends on: by name (default), as the file system lists them "
         "(the published code), or as an earlier --out has it",
     )
-    parser.add_argument(
-        "--mode",
-        choices=("whole", "banded", "tiled", "auto"),
-        default="whole",
-        help="banded gives the same numbers with less memory, tiled approximates them, auto takes whole or banded",
+    add_restoring(
+        parser,
+        "whole",
+        "banded gives the same numbers with less memory, tiled approximates them, auto takes whole or banded",
     )
-    parser.add_argument("--tile", type=int, default=512, metavar="PIXELS", help="side of a tile (default 512)")
-    parser.add_argument("--overlap", type=int, default=32, metavar="PIXELS", help="of neighbouring tiles (default 32)")
-    parser.add_argument("--band-rows", type=int, default=32, metavar="ROWS", help="rows of a band (default 32)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:1; auto takes a GPU if there is one")
-    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32", help="of the computation")
     return parser
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
+from pretrain.verbs.options import add_training
 from pretrain.verbs.threads import sleep_when_idle
 
 
@@ -16,17 +16,8 @@ def main(argv: Sequence[str]) -> int:
         description="Train a DyNet and its variants on the patches of a dataset; also under torchrun or on Ray.",
         epilog="exit codes: 0 done; 75 stopped by SIGTERM after saving, the same command with --resume goes on",
     )
-    parser.add_argument(
-        "recipe", help="a TOML file, or the name of one that comes along: pretrain_million_ird, pretrain_small"
-    )
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="the run: checkpoints, log, samples")
-    parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint in DIR, if it has one")
+    add_training(parser, "pretrain_million_ird, pretrain_small")
     parser.add_argument("--dataset", default="", metavar="URL", help="the patches, in place of the recipe's dataset")
-    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override a setting")
-    parser.add_argument(
-        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto takes a GPU where there is one"
-    )
-    parser.add_argument("--ray-workers", type=int, default=0, metavar="N", help="train on N workers of a Ray cluster")
     arguments = parser.parse_args(argv)
     sleep_when_idle()
     from pretrain.recipe import load_recipe

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pretrain.verbs.options import add_restoring, restoring
 from pretrain.verbs.threads import sleep_when_idle
 
 if TYPE_CHECKING:
@@ -20,13 +21,11 @@ def main(argv: Sequence[str]) -> int:
 
     sleep_when_idle()
     from pretrain.models.pretrained import from_pretrained
-    from pretrain.restore import Restorer, RestoreSettings, choose_device
+    from pretrain.restore import Restorer, choose_device
     from pretrain.restore_files import plan_jobs, restore_files, summary
 
     place, jobs = plan_jobs(Path(arguments.input).expanduser(), arguments.out)
-    settings = RestoreSettings(
-        arguments.mode, arguments.tile, arguments.overlap, arguments.band_rows, arguments.precision
-    )
+    settings = restoring(arguments)
     device = choose_device(arguments.device)
     pretrained = from_pretrained(arguments.checkpoint)
     variant = pretrained.variant(arguments.variant)
@@ -50,17 +49,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("input", help="a picture, or a folder of pictures")
     parser.add_argument("--out", required=True, metavar="PLACE", help="a folder, or FILE.png for one picture")
     parser.add_argument("--variant", default="", metavar="NAME", help="such as small; default: the checkpoint's first")
-    parser.add_argument(
-        "--mode",
-        choices=("auto", "whole", "banded", "tiled"),
-        default="auto",
-        help="auto: whole if memory allows, else banded, which gives the same result; tiled approximates it",
+    add_restoring(
+        parser,
+        "auto",
+        "auto: whole if memory allows, else banded, which gives the same result; tiled approximates it",
     )
-    parser.add_argument("--tile", type=int, default=512, metavar="PIXELS", help="side of a tile (default 512)")
-    parser.add_argument("--overlap", type=int, default=32, metavar="PIXELS", help="of neighbouring tiles (default 32)")
-    parser.add_argument("--band-rows", type=int, default=32, metavar="ROWS", help="rows of a band (default 32)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:1; auto takes a GPU if there is one")
-    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32", help="of the computation")
     parser.add_argument("--compare", action="store_true", help="also write before and after side by side")
     parser.add_argument(
         "--degrade",
