@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
 import socket
 import struct
 import subprocess
@@ -192,13 +191,12 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
         command = [sys.executable, "-m", "tests.flow.guarded", str(root / "tried"), *arguments]
         started = time.monotonic()
         with (root / "printed").open("wb") as printed:
-            process = subprocess.Popen(command, stdout=printed, stderr=printed)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+            code = subprocess.run(command, stdout=printed, stderr=printed).returncode
         seconds = time.monotonic() - started
         tried = set((root / "tried").read_text().split())
         text = (root / "printed").read_text()
-        yield Built(process.returncode, text, seconds, usage.ru_maxrss * 1024, tried, server, base, root / "out")
+        peak = int((root / "tried.peak").read_text())
+        yield Built(code, text, seconds, peak, tried, server, base, root / "out")
 
 
 def _closed_port() -> int:

@@ -228,7 +228,7 @@ def test_what_workers_say_is_passed_on_and_signals_become_a_file(
 
 
 class _Fits:
-    """Stands in for Ray: each call has the next of these outcomes."""
+    """Stands in for Ray: each call has the next of these outcomes, an exit code or what a worker failed by."""
 
     def __init__(self, *outcomes: int | BaseException) -> None:
         self._outcomes = iter(outcomes)
@@ -236,7 +236,7 @@ class _Fits:
     def __call__(self, *_: object) -> int:
         outcome = next(self._outcomes)
         if isinstance(outcome, BaseException):
-            raise outcome
+            raise _failure(outcome)
         return outcome
 
 
@@ -244,10 +244,10 @@ class _Fits:
     ("outcomes", "code", "said"),
     [
         ([0], 0, 0),
-        ([_failure(_DEAD), 0], 0, 1),
-        ([_failure(_DEAD), _failure(_LOST), 75], 75, 2),
-        ([_failure(_DEAD), _failure(_DEAD), _failure(_DEAD)], "given up after 2 new starts; use --resume", 2),
-        ([_failure(_DEAD), _failure(StoreError("the disk is full"))], "the disk is full", 1),
+        ([_DEAD, 0], 0, 1),
+        ([_DEAD, _LOST, 75], 75, 2),
+        ([_DEAD, _DEAD, _DEAD], "given up after 2 new starts; use --resume", 2),
+        ([_DEAD, StoreError("the disk is full")], "the disk is full", 1),
     ],
 )
 def test_a_lost_worker_is_a_new_start(
