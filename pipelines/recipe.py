@@ -16,7 +16,7 @@ from typing import Any
 
 from blake3 import blake3
 
-from million_ird import bundled, settings
+from million_ird import recipe_files, settings
 from million_ird.contamination.settings import ContaminationSettings
 from million_ird.duplicates.settings import DuplicateSettings
 from million_ird.errors import UsageError
@@ -121,7 +121,7 @@ def load_recipe(path_or_name: str, overrides: Iterable[str] = ()) -> Recipe:
     Raises:
         UsageError: no such recipe, no TOML, or a setting that cannot be; names the key.
     """
-    text, stem, folder = bundled.find_recipe(path_or_name, BUNDLED)
+    text, stem, folder = recipe_files.find_recipe(path_or_name, BUNDLED)
     try:
         values: dict[str, Any] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -146,7 +146,7 @@ def recipe_with(values: Mapping[str, Any], overrides: Iterable[str] = ()) -> Rec
 
 def bundled_recipes() -> list[str]:
     """Names of the recipes that come with the package."""
-    return bundled.bundled_recipes(BUNDLED)
+    return recipe_files.bundled_recipes(BUNDLED)
 
 
 def _locate(values: dict[str, Any], folder: str) -> None:

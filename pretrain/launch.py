@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +23,9 @@ import torch.distributed as dist
 
 from million_ird.errors import MillionIrdError, UsageError
 from pretrain.ranks import Ranks, ToldError
+from pretrain.recipe import TrainingRecipe
+from pretrain.run_folder import check_run
+from pretrain.say import Say, to_stderr
 from pretrain.signals import StopRequest
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -33,6 +37,41 @@ _TIMEOUT = timedelta(minutes=30)
 """How long a rank waits for the others: longer than a validation, or a first batch from a cold object store, takes."""
 
 _STOP, _SCRATCH, _OUTPUT = ".stop", ".ray", "output"
+
+
+def launch_run(
+    train: Callable[[Path, bool, Ranks, StopRequest], int],
+    recipe: TrainingRecipe,
+    out: Path,
+    resume: bool,
+    device: Device,
+    ray_workers: int,
+    reading: int,
+) -> int:
+    """Runs `train(out, resume, ranks, stop)` here (as one of torchrun's processes, where it started this one) or, with
+    `ray_workers`, on a Ray cluster; the exit code.
+
+    Args:
+        train: one rank of the run; for Ray it must be picklable.
+        recipe: of the run; on Ray it is compared with the run folder's before anything is started.
+        out: the run folder.
+        resume: go on from its newest checkpoint.
+        device: what to compute on; "auto" on Ray.
+        ray_workers: ranks on Ray; 0: not on Ray.
+        reading: processes or threads of a rank that read data, for which Ray reserves cores.
+
+    Raises:
+        UsageError: `ray_workers` is negative, or a device is named together with it; see `train`.
+    """
+    if ray_workers < 0:
+        raise UsageError(f"--ray-workers: got {ray_workers}, expected 0 or more")
+    if not ray_workers:
+        return launch_here(partial(train, out, resume), device)
+    if device != "auto":
+        raise UsageError(f"--device {device}: with --ray-workers the cluster decides")
+    check_run(out, recipe, resume)
+    # Started again after a lost worker, the same job must go on.
+    return launch_on_ray(partial(train, out.absolute(), True), out.absolute(), RaySettings(ray_workers, 1 + reading))
 
 
 def launch_here(job: Job, device: Device = "auto") -> int:
@@ -126,14 +165,14 @@ class RaySettings:
             raise UsageError("a run on Ray needs at least one worker, one core for it, and no fewer than 0 failures")
 
 
-def launch_on_ray(job: Job, folder: Path, settings: RaySettings, say: Callable[[str], None] | None = None) -> int:
+def launch_on_ray(job: Job, folder: Path, settings: RaySettings, say: Say = to_stderr) -> int:
     """Runs `job` on `settings.workers` workers of the cluster of `RAY_ADDRESS`, or of a local one started for it.
 
     Args:
         job: must be picklable, resume by itself, and name files by paths that every node knows.
         folder: the run folder, on a file system that every node shares.
         settings: how many workers, and what each reserves.
-        say: told in one line what happens; standard error unless given.
+        say: told in one line what happens.
 
     Raises:
         UsageError: the cluster is too small.
@@ -150,15 +189,11 @@ def launch_on_ray(job: Job, folder: Path, settings: RaySettings, say: Callable[[
                     return int(outcome)
                 reason = _explain(outcome)
                 if attempt < settings.failures and not stop.requested:
-                    (say or _to_stderr)(f"{reason}; going on from the newest checkpoint")
+                    say(f"{reason}; going on from the newest checkpoint")
             raise MillionIrdError(f"{reason}: given up after {settings.failures} new starts; use --resume to go on")
         finally:
             (folder / _STOP).unlink(missing_ok=True)
             shutil.rmtree(folder / _SCRATCH, ignore_errors=True)
-
-
-def _to_stderr(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -38,6 +37,7 @@ from pretrain.optimizer import make_optimizer, set_learning_rate
 from pretrain.ranks import Ranks
 from pretrain.recipe import TrainingRecipe
 from pretrain.run_folder import open_run
+from pretrain.say import to_stderr
 from pretrain.schedule import learning_rate
 from pretrain.signals import StopRequest
 from pretrain.step import Loss, Precision, Samples, StepResult, StepSettings, training_step
@@ -282,7 +282,7 @@ class Loop:
     def _say(self, text: str) -> None:
         """One line for whoever watches, from the first rank."""
         if self._ranks.is_first:
-            print(text, file=sys.stderr, flush=True)
+            to_stderr(text)
 
     def _is_due(self, every: int) -> bool:
         """Whether what happens every so many steps, and after the last, happens now."""

@@ -16,7 +16,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from million_ird import bundled, settings
+from million_ird import recipe_files, settings
 from million_ird.errors import UsageError
 from pretrain.checkpoint import CheckpointSettings
 from pretrain.compile import CompileSettings
@@ -166,7 +166,7 @@ def load_recipe_as(
     kind: type[Recipe], path_or_name: str, overrides: Iterable[str] = (), values: Mapping[str, Any] | None = None
 ) -> Recipe:
     """A recipe of any kind, with `values` in place of its own top-level ones and then `overrides`."""
-    text, stem, folder = bundled.find_recipe(path_or_name, BUNDLED)
+    text, stem, folder = recipe_files.find_recipe(path_or_name, BUNDLED)
     try:
         read: dict[str, Any] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -190,7 +190,7 @@ def recipe_from_toml(kind: type[Recipe], text: str) -> Recipe:
 
 def bundled_recipes() -> list[str]:
     """Names of the recipes that come with the package."""
-    return bundled.bundled_recipes(BUNDLED)
+    return recipe_files.bundled_recipes(BUNDLED)
 
 
 def _located(values: Mapping[str, Any], folder: str, path: str = "") -> dict[str, Any]:

@@ -12,16 +12,17 @@ from million_ird.store import explained
 from pretrain.corrupt import degrade
 from pretrain.first_weights import first_network
 from pretrain.heldout import heldout_tasks
-from pretrain.launch import Device, RaySettings, launch_here, launch_on_ray
+from pretrain.launch import Device, launch_run
 from pretrain.loop import Training, run_training
 from pretrain.ranks import Ranks
 from pretrain.recipe import PretrainRecipe
-from pretrain.run_folder import check_run, has_begun
+from pretrain.run_folder import has_begun
+from pretrain.say import say_nothing, to_stderr
 from pretrain.signals import StopRequest
 from pretrain.stream.batch import Batch
 from pretrain.stream.holdout import FILE as HOLDOUT
 from pretrain.stream.holdout import Holdout, read_holdout, write_holdout
-from pretrain.stream.stream import Stream, open_stream, to_stderr
+from pretrain.stream.stream import Stream, open_stream
 from pretrain.validate import Validator
 
 
@@ -34,23 +35,14 @@ def train(recipe: PretrainRecipe, out: Path, resume: bool, ranks: Ranks, stop: S
 
 
 def launch(recipe: PretrainRecipe, out: Path, resume: bool, device: Device, ray_workers: int) -> int:
-    """The same in this process (one of torchrun's, where it started it) or, with `ray_workers`, on a Ray cluster.
+    """The same in this process or on a Ray cluster, see `pretrain.launch.launch_run`.
 
     Raises:
-        UsageError: no dataset is named; `device` together with `ray_workers`; see `train`.
+        UsageError: no dataset is named; what `pretrain.launch.launch_run` and `train` refuse.
     """
     if not recipe.dataset:
         raise UsageError("dataset: name one, as in --dataset my-ird")
-    if ray_workers < 0:
-        raise UsageError(f"--ray-workers: got {ray_workers}, expected 0 or more")
-    if not ray_workers:
-        return launch_here(partial(train, recipe, out, resume), device)
-    if device != "auto":
-        raise UsageError(f"--device {device}: with --ray-workers the cluster decides")
-    check_run(out, recipe, resume)
-    # Started again after a lost worker, the same job must go on.
-    job = partial(train, recipe, out.absolute(), True)
-    return launch_on_ray(job, out.absolute(), RaySettings(ray_workers, cpus=1 + recipe.stream.workers))
+    return launch_run(partial(train, recipe), recipe, out, resume, device, ray_workers, recipe.stream.workers)
 
 
 def assemble(recipe: PretrainRecipe, out: Path, ranks: Ranks) -> Training:
@@ -91,14 +83,10 @@ def fractions(batch: Batch) -> Mapping[str, float]:
 def _open(recipe: PretrainRecipe, holdout: Holdout | None, ranks: Ranks) -> Stream:
     """The stream, with the images held out that an earlier start of the run chose."""
     make = partial(degrade, corrupting=recipe.corrupt, masking=recipe.mask)
-    say = to_stderr if ranks.is_first else _nowhere
+    say = to_stderr if ranks.is_first else say_nothing
     return open_stream(recipe.dataset, recipe.stream, recipe.seed, make, holdout, say)
 
 
 def _record(file: Path, holdout: Holdout) -> None:
     with explained("write", str(file)):
         write_holdout(file, holdout)
-
-
-def _nowhere(line: str) -> None:
-    """The first rank says it."""

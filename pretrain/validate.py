@@ -7,7 +7,6 @@ ranks: pairs are gathered into the same batches whoever computes them, and means
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from million_ird.metrics import psnr
 from pretrain.models.variants import Variant
 from pretrain.ranks import Ranks
 from pretrain.restore import Picture, Pixels, before_after
+from pretrain.say import to_stderr
 
 Scores = dict[str, dict[str, float]]
 """Variant → task → mean PSNR in dB."""
@@ -141,7 +141,7 @@ class Validator:
             return task.pair(place)
         except DatasetError as error:
             self._damaged.add((task.name, place))
-            print(f"left out of the validation: {error}", file=sys.stderr, flush=True)
+            to_stderr(f"left out of the validation: {error}")
             return None
 
 

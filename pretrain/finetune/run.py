@@ -11,7 +11,6 @@ from pathlib import Path
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from million_ird.errors import UsageError
 from pretrain.evaluate.table import left_out_lines
 from pretrain.finetune.folders import TaskData, open_task
 from pretrain.finetune.judge import judged_tasks
@@ -19,12 +18,11 @@ from pretrain.finetune.pictures import DecodedPictures
 from pretrain.finetune.recipe import FinetuneRecipe
 from pretrain.finetune.source import FinetuneSource, share_of_tasks
 from pretrain.first_weights import first_network
-from pretrain.launch import Device, RaySettings, launch_here, launch_on_ray
+from pretrain.launch import Device, launch_run
 from pretrain.loop import Training, run_training
 from pretrain.ranks import Ranks
-from pretrain.run_folder import check_run
+from pretrain.say import say_nothing, to_stderr
 from pretrain.signals import StopRequest
-from pretrain.stream.stream import to_stderr
 from pretrain.validate import Validator
 
 
@@ -37,18 +35,8 @@ def finetune(recipe: FinetuneRecipe, out: Path, resume: bool, ranks: Ranks, stop
 
 
 def launch(recipe: FinetuneRecipe, out: Path, resume: bool, device: Device, ray_workers: int) -> int:
-    """The same in this process (one of torchrun's, where it started it) or, with `ray_workers`, on a Ray cluster.
-
-    Raises:
-        UsageError: `device` together with `ray_workers`; see `finetune`.
-    """
-    if not ray_workers:
-        return launch_here(partial(finetune, recipe, out, resume), device)
-    if device != "auto":
-        raise UsageError(f"--device {device}: with --ray-workers the cluster decides")
-    check_run(out, recipe, resume)
-    job = partial(finetune, recipe, out.absolute(), True)  # started again after a lost worker, it must go on
-    return launch_on_ray(job, out.absolute(), RaySettings(ray_workers, cpus=1 + recipe.reading.threads))
+    """The same in this process or on a Ray cluster, see `pretrain.launch.launch_run`."""
+    return launch_run(partial(finetune, recipe), recipe, out, resume, device, ray_workers, recipe.reading.threads)
 
 
 def assemble(recipe: FinetuneRecipe, ranks: Ranks) -> Training:
@@ -58,7 +46,7 @@ def assemble(recipe: FinetuneRecipe, ranks: Ranks) -> Training:
         UsageError: a folder cannot be read.
         DatasetError: a task has nothing to train on.
     """
-    say = to_stderr if ranks.is_first else _nowhere
+    say = to_stderr if ranks.is_first else say_nothing
     weights = recipe.weights()
     tasks = ranks.first_then_all(lambda: open_tasks(recipe, say))
     judge, settings = None, recipe.validation
@@ -105,7 +93,3 @@ def describe(tasks: Mapping[str, TaskData]) -> list[str]:
 def clamped_l1(output: Tensor, target: Tensor) -> Tensor:
     """L1 of the output clamped to [0, 1], as DyNet's train.py has it: nothing is learnt from what lies outside."""
     return F.l1_loss(output.clamp(0.0, 1.0), target)
-
-
-def _nowhere(line: str) -> None:
-    """The first rank says it."""

@@ -17,12 +17,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from million_ird.errors import DatasetError, UsageError
+from million_ird.errors import DatasetError
 from million_ird.order import step_positions
 from pretrain.finetune.folders import TaskData
 from pretrain.finetune.recipe import ReadingSettings
 from pretrain.finetune.samples import Sample, SampleMaker
 from pretrain.stream.index import digest
+from pretrain.stream.state import check_state
 
 _LINES = 20
 """Damaged pictures that are reported one by one."""
@@ -80,14 +81,8 @@ class FinetuneSource:
 
     def check(self, state: Mapping[str, int | str]) -> None:
         """Raises `DatasetError` or `UsageError` if a checkpoint's `state` is of another sequence."""
-        if state.get("fingerprint") != self.fingerprint:
-            raise DatasetError(
-                f"the pictures of the tasks are not those of the checkpoint (fingerprint {self.fingerprint}, there "
-                f"{state.get('fingerprint')}): give the same folders, or begin a new run"
-            )
-        for name, value in self.state().items():
-            if state.get(name) != value:
-                raise UsageError(f"{name} is {value}, but {state.get(name)} in the checkpoint")
+        other = "the pictures of the tasks are not those of the checkpoint"
+        check_state(state, self.state(), other, "give the same folders")
 
     def loader(
         self,

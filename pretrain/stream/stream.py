@@ -10,8 +10,7 @@ The sequence of samples is a pure function of (seed, position); see docs/stream.
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -20,6 +19,7 @@ import numpy as np
 from million_ird.errors import DatasetError, UsageError
 from million_ird.store import Store
 from pretrain.crop import DamagedPatchError
+from pretrain.say import Say, to_stderr
 from pretrain.stream.arrays import Geometry
 from pretrain.stream.cache import ShardCache, cache_folder
 from pretrain.stream.holdout import Holdout, check_holdout, choose_holdout
@@ -31,13 +31,7 @@ from pretrain.stream.samples import Make
 from pretrain.stream.selection import Selection
 from pretrain.stream.settings import StreamSettings
 from pretrain.stream.share import Share, remote_shards
-
-Say = Callable[[str], None]
-
-
-def to_stderr(line: str) -> None:
-    """Where lines for a person go unless the caller takes them."""
-    print(line, file=sys.stderr, flush=True)
+from pretrain.stream.state import check_state
 
 
 def open_stream(
@@ -147,15 +141,8 @@ class Stream:
 
     def check(self, state: Mapping[str, int | str]) -> None:
         """Raises `DatasetError` or `UsageError` if a checkpoint's `state` is of another sequence."""
-        own = self.state()
-        if state.get("fingerprint") != own["fingerprint"]:
-            raise DatasetError(
-                f"the dataset is not the one of the checkpoint (fingerprint {own['fingerprint']}, there "
-                f"{state.get('fingerprint')}): give the same data in the same order, or begin a new run"
-            )
-        for name, value in own.items():
-            if state.get(name) != value:
-                raise UsageError(f"stream: {name} is {value}, but {state.get(name)} in the checkpoint")
+        other = "the dataset is not the one of the checkpoint"
+        check_state(state, self.state(), other, "give the same data in the same order", "stream: ")
 
     def loader(
         self,

@@ -86,3 +86,19 @@ def test_what_cannot_be_is_one_line(
 def test_an_unknown_recipe_names_those_there_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["finetune", "finetune_all", "--out", str(tmp_path / "run")]) == 2
     assert "finetune_all_in_one" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--ray-workers", "-1"], "--ray-workers: got -1, expected 0 or more"),
+        (["--ray-workers", "2"], "with --ray-workers the cluster decides"),
+    ],
+)
+def test_what_ray_cannot_be_asked_is_one_line(
+    world: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    assert _run(world, *arguments) == 2
+    printed = capsys.readouterr().err
+    assert said in printed and printed.count("\n") == 1
+    assert not (world / "run").exists()

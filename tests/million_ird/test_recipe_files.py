@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from million_ird.bundled import bundled_recipes, find_recipe
 from million_ird.errors import UsageError
+from million_ird.recipe_files import bundled_recipes, find_recipe
 
 
 @pytest.fixture
