@@ -6,6 +6,7 @@ started again from its newest checkpoint, which is why the run folder must be on
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sys
@@ -20,6 +21,7 @@ from typing import Any, Literal
 
 import torch
 import torch.distributed as dist
+import torch.distributed.nn  # imported later, its functions' defaults would hold the group
 
 from million_ird.errors import MillionIrdError, UsageError
 from pretrain.ranks import Ranks, ToldError
@@ -102,7 +104,8 @@ def torchrun_ranks(wanted: Device = "auto") -> Iterator[Ranks]:
     """This process among those of torchrun (`RANK`, `WORLD_SIZE`, `LOCAL_RANK` …), or the only one.
 
     Ranks compute on the GPU of their local number and exchange through NCCL, or on the CPU and through Gloo; "auto"
-    takes GPUs where there are any.
+    takes GPUs where there are any. Afterwards no thread of the group is left: one that lets go of its last tensor while
+    the interpreter ends would abort the process.
     """
     if not {"RANK", "WORLD_SIZE"} & os.environ.keys():
         yield Ranks(device=_device(0, wanted))
@@ -116,6 +119,7 @@ def torchrun_ranks(wanted: Device = "auto") -> Iterator[Ranks]:
     dist.init_process_group("nccl" if on_gpu else "gloo", timeout=_TIMEOUT, device_id=device if on_gpu else None)
     yield Ranks(rank, count, device)
     # Not where the block raised: the others may be waiting in an exchange, and only our end will wake them.
+    gc.collect()  # a model that shares gradients is a cycle that holds the group
     dist.destroy_process_group()
 
 

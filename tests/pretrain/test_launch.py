@@ -6,6 +6,9 @@ import contextlib
 import os
 import re
 import signal
+import socket
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -45,6 +48,42 @@ def test_a_single_process_of_torchrun_needs_no_group(monkeypatch: pytest.MonkeyP
         monkeypatch.setenv(name, value)
     with torchrun_ranks("cpu") as ranks:
         assert ranks.count == 1 and not dist.is_initialized()
+
+
+_TWO_RANKS = """
+import os, pathlib, torch
+from pretrain.launch import torchrun_ranks
+
+def train(ranks):
+    model = ranks.share_gradients(torch.nn.Linear(2, 2), some_unused=False)
+    held = [model]
+    held.append(held)
+    model(torch.ones(1, 2)).sum().backward()
+
+with torchrun_ranks("cpu") as ranks:
+    train(ranks)
+names = [(task / "comm").read_text().strip() for task in pathlib.Path("/proc/self/task").iterdir()]
+print(sorted(name for name in names if "gloo" in name))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="only Linux lists the threads of a process")
+def test_no_thread_of_the_group_outlives_it() -> None:
+    """One that drops its last tensor while the interpreter ends aborts the process, once in some dozens of runs."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    shared = {**os.environ, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    ranks = [
+        subprocess.Popen(
+            [sys.executable, "-c", _TWO_RANKS],
+            env={**shared, "RANK": rank, "LOCAL_RANK": rank},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for rank in ("0", "1")
+    ]
+    assert [process.communicate(timeout=120)[0] for process in ranks] == ["[]\n", "[]\n"]
 
 
 @pytest.mark.parametrize(
