@@ -6,12 +6,17 @@ import difflib
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from million_ird import __version__
 from million_ird.errors import MillionIrdError
 
-VERBS: dict[str, tuple[str, str]] = {
+_PURPOSE = "Build large, clean, high-resolution image sets for restoration research, and pre-train on them."
+
+Verbs = Mapping[str, tuple[str, str]]
+"""Verb → the function that runs it, as `module:function(arguments) -> exit code`, and one line of help."""
+
+VERBS: Verbs = {
     "build": ("pipelines.cli:build", "build a dataset from a recipe; run again to resume"),
     "status": ("pipelines.cli:status", "what of a dataset is done, running or missing"),
     "report": ("pipelines.cli:report", "write the report of a dataset again"),
@@ -27,10 +32,10 @@ VERBS: dict[str, tuple[str, str]] = {
     "export": ("pretrain.verbs.export:main", "one variant as a program for torch.export or as ONNX"),
     "models": ("pretrain.verbs.models:main", "networks, their variants, parameters and multiply-accumulates"),
     "sheet": ("pretrain.verbs.sheet:main", "a picture of clean, corrupted and masked crops"),
+    "annotate": ("annotation.cli:main", "local-blur masks: propose, draw, check, agree, export"),
     "fit-niqe": ("million_ird.screens.fit_cli:main", "fit a NIQE model from a folder of clean photographs"),
     "hash-benchmarks": ("pipelines.cli:hash_benchmarks", "export the hashes of benchmark pictures, to ship instead"),
 }
-"""Verb → the function that runs it, as `module:function(arguments) -> exit code`, and one line of help."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -47,38 +52,48 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
 
 
-def _run(arguments: list[str]) -> int:
+def run_verb(program: str, verbs: Verbs, purpose: str, arguments: Sequence[str]) -> int:
+    """Runs the verb that the arguments begin with, or prints the help; returns the exit code.
+
+    Args:
+        program: what stands before the verb on the command line.
+        verbs: to choose from.
+        purpose: what they are all for, in a sentence, for the help.
+        arguments: the verb and its own arguments.
+    """
     if not arguments or arguments[0] in ("-h", "--help", "help"):
-        print(_help())
+        print(_help(program, verbs, purpose))
         return 0 if arguments else 2
-    if arguments[0] in ("-V", "--version"):
-        print(f"million-ird {__version__}")
-        return 0
     verb, *rest = arguments
-    if verb not in VERBS:
-        near = difflib.get_close_matches(verb, VERBS, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else "; `million-ird --help` lists the verbs"
-        print(f"million-ird: there is no verb {verb!r}{hint}", file=sys.stderr)
+    if verb not in verbs:
+        near = difflib.get_close_matches(verb, verbs, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else f"; `{program} --help` lists the verbs"
+        print(f"{program}: there is no verb {verb!r}{hint}", file=sys.stderr)
         return 2
     try:
-        module, _, function = VERBS[verb][0].partition(":")
+        module, _, function = verbs[verb][0].partition(":")
         code: int = getattr(importlib.import_module(module), function)(rest)
     except MillionIrdError as error:
-        print(f"million-ird {verb}: {error}", file=sys.stderr)
+        print(f"{program} {verb}: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print(f"\nmillion-ird {verb}: interrupted; run the same command again to resume", file=sys.stderr)
+        print(f"\n{program} {verb}: interrupted; run the same command again to resume", file=sys.stderr)
         return 130
     return code
 
 
-def _help() -> str:
-    width = max(map(len, VERBS))
-    verbs = "\n".join(f"  {verb:<{width}}  {text}" for verb, (_, text) in VERBS.items())
+def _run(arguments: list[str]) -> int:
+    if arguments and arguments[0] in ("-V", "--version"):
+        print(f"million-ird {__version__}")
+        return 0
+    return run_verb("million-ird", VERBS, _PURPOSE, arguments)
+
+
+def _help(program: str, verbs: Verbs, purpose: str) -> str:
+    width = max(map(len, verbs))
+    listed = "\n".join(f"  {verb:<{width}}  {text}" for verb, (_, text) in verbs.items())
     return (
-        "usage: million-ird VERB … (million-ird VERB --help for each)\n\n"
-        "Build large, clean, high-resolution image sets for restoration research, and pre-train on them.\n\n"
-        f"verbs:\n{verbs}\n\n"
+        f"usage: {program} VERB … ({program} VERB --help for each)\n\n{purpose}\n\nverbs:\n{listed}\n\n"
         "exit codes: 0 done, 1 failed, 2 usage, 3 finished but some units were given up"
     )
 

@@ -10,10 +10,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from unittest.mock import patch
 
+from annotation.cli import VERBS as ANNOTATE
 from million_ird.cli import VERBS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + sorted(ROOT.glob("docs/*.md"))
+
+COMMANDS = {
+    **{verb: function for verb, (function, _) in VERBS.items() if verb != "annotate"},
+    **{f"annotate {verb}": function for verb, (function, _) in ANNOTATE.items()},
+}
+"""Every command of `million-ird`, and the function that runs it."""
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -71,9 +78,15 @@ def _anchor(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
-def parser_of(verb: str) -> argparse.ArgumentParser:
-    """The argument parser of a verb, without running it."""
-    module, _, function = VERBS[verb][0].partition(":")
+def split_command(words: Sequence[str]) -> tuple[str, list[str]]:
+    """The command that a line after `million-ird` begins with, and its arguments."""
+    count = 2 if words[0] == "annotate" else 1
+    return " ".join(words[:count]), list(words[count:])
+
+
+def parser_of(command: str) -> argparse.ArgumentParser:
+    """The argument parser of a command, without running it."""
+    module, _, function = COMMANDS[command].partition(":")
 
     def catch(self: argparse.ArgumentParser, arguments: Sequence[str] | None = None) -> None:
         raise _Caught(self)
@@ -83,4 +96,4 @@ def parser_of(verb: str) -> argparse.ArgumentParser:
             getattr(importlib.import_module(module), function)([])
         except _Caught as caught:
             return caught.parser
-    raise AssertionError(f"{verb} never asks for its arguments")
+    raise AssertionError(f"{command} never asks for its arguments")

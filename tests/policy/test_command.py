@@ -7,17 +7,27 @@ from pathlib import Path
 
 import pytest
 
+from annotation.cli import VERBS as ANNOTATE
 from million_ird import __version__
-from million_ird.cli import VERBS, main
-from tests.policy.documents import DOCUMENTS, ROOT, command_lines, inline_commands, name, parser_of
+from million_ird.cli import VERBS, Verbs, main
+from tests.policy.documents import (
+    COMMANDS,
+    DOCUMENTS,
+    ROOT,
+    command_lines,
+    inline_commands,
+    name,
+    parser_of,
+    split_command,
+)
 
 README = ROOT / "README.md"
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", COMMANDS)
 def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
-        main([verb, "--help"])
+        main([*verb.split(), "--help"])
     assert end.value.code == 0
     printed = capsys.readouterr().out
     assert printed.startswith(f"usage: million-ird {verb} ")
@@ -26,10 +36,13 @@ def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> N
     assert [action.dest for action in options if not action.help and not action.metavar] == []
 
 
-def test_the_help_names_every_verb_and_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--help"]) == 0
+@pytest.mark.parametrize(("words", "verbs"), [([], VERBS), (["annotate"], ANNOTATE)])
+def test_the_help_names_every_verb_and_exit_code(
+    words: list[str], verbs: Verbs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*words, "--help"]) == 0
     printed = capsys.readouterr().out
-    assert all(f"\n  {verb} " in printed for verb in VERBS)
+    assert all(f"\n  {verb} " in printed for verb in verbs)
     assert re.findall(r"\b(\d) ", printed.splitlines()[-1]) == ["0", "1", "2", "3"]
 
 
@@ -38,28 +51,30 @@ def test_the_command_knows_its_version_and_what_was_meant(capsys: pytest.Capture
     assert capsys.readouterr().out == f"million-ird {__version__}\n"
     assert main(["biuld"]) == 2
     assert "did you mean 'build'" in capsys.readouterr().err
+    assert main(["annotate", "crate"]) == 2
+    assert "million-ird annotate: there is no verb 'crate'; did you mean 'create'?" in capsys.readouterr().err
     assert main([]) == 2
 
 
 def test_the_readme_lists_every_verb_and_no_other() -> None:
     table = README.read_text().split("| verb | does |")[1].split("\n\n")[0]
-    assert re.findall(r"^\| `([\w-]+)` \|", table, re.MULTILINE) == list(VERBS)
+    assert re.findall(r"^\| `([\w -]+)` \|", table, re.MULTILINE) == list(COMMANDS)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)
 def test_every_command_line_in_a_block_is_one_that_the_command_takes(document: Path) -> None:
-    for verb, *arguments in command_lines(document, "million-ird"):
-        if verb != "VERB":
-            assert verb in VERBS
-            parser_of(verb).parse_args(arguments)  # SystemExit where the line is wrong
+    for command, arguments in map(split_command, command_lines(document, "million-ird")):
+        if command != "VERB":
+            assert command in COMMANDS
+            parser_of(command).parse_args(arguments)  # SystemExit where the line is wrong
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)
 def test_every_verb_and_option_in_the_prose_exists(document: Path) -> None:
-    for verb, *words in inline_commands(document, "million-ird"):
-        if verb in ("VERB", "--help"):
+    for verb, words in map(split_command, inline_commands(document, "million-ird")):
+        if verb in ("VERB", "--help", "annotate", "annotate VERB", "annotate --help"):
             continue
-        assert verb in VERBS
+        assert verb in COMMANDS
         options = {word for word in words if word.startswith("--")}
         known = {option for action in parser_of(verb)._actions for option in action.option_strings}
         assert options <= known, f"{verb}: {options - known}"
@@ -67,7 +82,7 @@ def test_every_verb_and_option_in_the_prose_exists(document: Path) -> None:
 
 def test_options_in_the_readmes_table_exist() -> None:
     table = README.read_text().split("| verb | does |")[1].split("\n\n")[0]
-    for verb, text in re.findall(r"^\| `([\w-]+)` \|(.*)\|$", table, re.MULTILINE):
+    for verb, text in re.findall(r"^\| `([\w -]+)` \|(.*)\|$", table, re.MULTILINE):
         known = {option for action in parser_of(verb)._actions for option in action.option_strings}
         assert set(re.findall(r"--[\w-]+", text)) <= known
 
