@@ -71,7 +71,7 @@ class Geometry:
         """Bytes that the arrays of any step fit into."""
         return max(self._layout(side, cells)[-1][1] for _, side, cells in self.stages)
 
-    def arrays(self, step: int, memory: mmap.mmap | bytearray, start: int = 0) -> BatchArrays:
+    def arrays(self, step: int, memory: mmap.mmap | NDArray[np.uint8], start: int = 0) -> BatchArrays:
         """The arrays of a step, laid into `memory` from the byte `start` on."""
         _, side, cells = self._stage(step)
         layout = self._layout(side, cells)

@@ -104,8 +104,7 @@ class IndexPart:
     def patch(self, row: int, number: int, shard: int) -> Patch:
         """The patch in a row of the columns, numbered as the whole index numbers it."""
         columns = self.columns
-        ends = columns["key_end"]
-        key = columns["key"][ends[row - 1] if row else 0 : ends[row]].tobytes().decode()
+        key = self.key(row)
         return Patch(
             number,
             shard,
@@ -119,6 +118,11 @@ class IndexPart:
             int(columns["size"][row]),
             columns["checksum"][row].tobytes(),
         )
+
+    def key(self, row: int) -> str:
+        """The key of the patch in a row."""
+        ends = self.columns["key_end"]
+        return self.columns["key"][ends[row - 1] if row else 0 : ends[row]].tobytes().decode()
 
     @property
     def nbytes(self) -> int:
@@ -152,6 +156,11 @@ class PatchIndex:
         part = bisect_right(self._first_patch, number) - 1
         shard = bisect_right(self.shard_starts, number) - 1
         return self.parts[part].patch(number - self._first_patch[part], number, shard)
+
+    def key(self, number: int) -> str:
+        """The key of the patch of a number 0 … len - 1, for less than the whole patch costs."""
+        part = bisect_right(self._first_patch, number) - 1
+        return self.parts[part].key(number - self._first_patch[part])
 
     def each(self, *names: str) -> Iterator[tuple[int, list[NDArray[Any]]]]:
         """Slices of some columns in the order of the patches: number of the first one, one array for each name."""

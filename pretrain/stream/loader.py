@@ -6,6 +6,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from million_ird.errors import DatasetError
@@ -97,7 +98,8 @@ class Loader:
         else:
             if self._producer is None:
                 raise ValueError("this loader is closed")
-            arrays = self._share.geometry.arrays(self.step, bytearray(self._share.geometry.slot_bytes()))
+            memory = np.empty(self._share.geometry.slot_bytes(), np.uint8)  # a bytearray would be cleared first
+            arrays = self._share.geometry.arrays(self.step, memory)
             damages = self._producer.fill(self.step, arrays)
             batch = self._batch(arrays)
         self.damage.add(len(batch), batch.substituted, damages)
@@ -134,7 +136,7 @@ class Loader:
             degraded=self._tensor(arrays.degraded),
             masked=self._tensor(arrays.masked),
             kinds=self._tensor(arrays.kinds),
-            keys=tuple(self._index.patch(number).key for number in arrays.patches.tolist()),
+            keys=tuple(self._index.key(number) for number in arrays.patches.tolist()),
             substituted=int(arrays.substituted.sum()),
         )
 
