@@ -11,15 +11,11 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F  # noqa: N812
-from torch import nn
 
 from million_ird.errors import MillionIrdError, UsageError
 from pretrain.checkpoint import Checkpoint, Checkpoints
@@ -30,7 +26,6 @@ from pretrain.final_model import write_final_model
 from pretrain.first_weights import read_init
 from pretrain.guard import Guard
 from pretrain.logs import RunLog, StepRecord
-from pretrain.models.dynet import DyNet
 from pretrain.models.pretrained import load_weights, weights_metadata
 from pretrain.models.variants import Variant
 from pretrain.optimizer import make_optimizer, set_learning_rate
@@ -40,82 +35,13 @@ from pretrain.run_folder import open_run
 from pretrain.say import to_stderr
 from pretrain.schedule import learning_rate
 from pretrain.signals import StopRequest
-from pretrain.step import Loss, Precision, Samples, StepResult, StepSettings, training_step
-from pretrain.validate import Scores, mean_score
+from pretrain.step import Loss, Precision, StepResult, StepSettings, training_step
+from pretrain.tally import Tally
+from pretrain.training import Batch, Batches, Judge, Training
+from pretrain.validate import mean_score
 
 RECIPE, STREAM = "recipe", "stream_fingerprint"
 """Metadata keys of a checkpoint: the resolved recipe, and the fingerprint of the data it was trained on."""
-
-
-class Batch(Samples, Protocol):
-    """This rank's share of the samples of one step."""
-
-    @property
-    def substituted(self) -> int:
-        """How many stand in for damaged ones."""
-
-
-class Batches(Protocol):
-    """Batches one after the other, without end."""
-
-    def __next__(self) -> Batch: ...
-
-    def close(self) -> None:
-        """Ends whatever makes them."""
-
-
-class Source(Protocol):
-    """An endless sequence of batches that can be entered anywhere."""
-
-    @property
-    def fingerprint(self) -> str:
-        """Of the sequence: equal for equal batches."""
-
-    def state(self) -> Mapping[str, int | str]:
-        """Plain values that, together with a step and the batch, decide all samples from there on."""
-
-    def check(self, state: Mapping[str, int | str]) -> None:
-        """Raises `DatasetError` or `UsageError` if a checkpoint's `state` is of another sequence."""
-
-    def loader(
-        self, batch_size: int, rank: int, ranks: int, start_step: int, pin_memory: bool, *, substituted: int
-    ) -> Batches:
-        """The batches from step `start_step` (0-based) on: of each, `batch_size / ranks` samples.
-
-        `pin_memory`: in page-locked memory, for a GPU. `substituted`: samples of this rank that stood in before.
-        """
-
-
-class Judge(Protocol):
-    """Says how good a network is; `pretrain.validate.Validator` is one."""
-
-    def scores(self, model: nn.Module) -> Scores:
-        """Mean PSNR by variant and task, the same on every rank; every rank calls at the same steps."""
-
-    def pictures(self, model: nn.Module) -> Mapping[str, npt.NDArray[np.uint8]]:
-        """Pictures to look at, (H, W, 3), by name; called on the first rank only."""
-
-
-@dataclass(frozen=True)
-class Training:
-    """Everything that one kind of training has of its own."""
-
-    recipe: TrainingRecipe
-    """Steps, optimiser, draw of variants and the like."""
-    model: DyNet
-    """On the CPU, with random weights, equal on every rank."""
-    source: Source
-    """Where batches come from."""
-    judge: Judge | None
-    """How the network is judged; None: never."""
-    validate_every: int
-    """Steps between two validations; 0: only after the last."""
-    metadata: Mapping[str, str]
-    """Text to keep with the weights, `licences` for example; network, recipe and fingerprint are added."""
-    describe: Callable[[Any], Mapping[str, float]] = field(default=lambda batch: {})
-    """Numbers of a batch to log as means: fractions of masked cells and the like."""
-    loss: Loss = F.l1_loss
-    """What is minimised."""
 
 
 def run_training(
@@ -359,35 +285,6 @@ class Loop:
         self._step, self._best = checkpoint.step, checkpoint.best
         window: Mapping[str, Any] = checkpoint.counters["log"]
         return window
-
-
-@dataclass
-class Tally:
-    """What goes on counting over the whole run, resumes included."""
-
-    updates: dict[str, int]
-    """Variant → steps that trained it and changed the weights."""
-    seconds: dict[str, float]
-    """Variant → seconds of its steps without the wait for data, skipped ones included. Where a step trains several,
-    its seconds are divided in proportion to their applications of blocks."""
-    substituted: int = 0
-    """Samples that stood in for damaged ones."""
-
-    @classmethod
-    def fresh(cls, variants: tuple[Variant, ...]) -> Tally:
-        names = [variant.name for variant in variants]
-        return cls(dict.fromkeys(names, 0), dict.fromkeys(names, 0.0))
-
-    def add(self, variants: tuple[Variant, ...], seconds: float, skipped: bool) -> None:
-        """Takes one step down."""
-        whole = sum(variant.applications for variant in variants)
-        for variant in variants:
-            self.updates[variant.name] += not skipped
-            self.seconds[variant.name] += seconds * variant.applications / whole
-
-    def state(self) -> dict[str, Any]:
-        """Plain values for the checkpoint."""
-        return {"updates": dict(self.updates), "seconds": dict(self.seconds), "substituted": self.substituted}
 
 
 def step_settings(recipe: TrainingRecipe, device: torch.device, loss: Loss = F.l1_loss) -> StepSettings:

@@ -13,7 +13,7 @@ from pretrain.corrupt import degrade
 from pretrain.first_weights import first_network
 from pretrain.heldout import heldout_tasks
 from pretrain.launch import Device, launch_run
-from pretrain.loop import Training, run_training
+from pretrain.loop import run_training
 from pretrain.ranks import Ranks
 from pretrain.recipe import PretrainRecipe
 from pretrain.run_folder import has_begun
@@ -23,6 +23,7 @@ from pretrain.stream.batch import Batch
 from pretrain.stream.holdout import FILE as HOLDOUT
 from pretrain.stream.holdout import Holdout, read_holdout, write_holdout
 from pretrain.stream.stream import Stream, open_stream
+from pretrain.training import Training
 from pretrain.validate import Validator
 
 

@@ -19,10 +19,11 @@ from pretrain.finetune.recipe import FinetuneRecipe
 from pretrain.finetune.source import FinetuneSource, share_of_tasks
 from pretrain.first_weights import first_network
 from pretrain.launch import Device, launch_run
-from pretrain.loop import Training, run_training
+from pretrain.loop import run_training
 from pretrain.ranks import Ranks
 from pretrain.say import say_nothing, to_stderr
 from pretrain.signals import StopRequest
+from pretrain.training import Training
 from pretrain.validate import Validator
 
 

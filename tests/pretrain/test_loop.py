@@ -24,13 +24,14 @@ from pretrain.ema import EmaSettings
 from pretrain.first_weights import first_network
 from pretrain.guard import GuardSettings
 from pretrain.logs import LogSettings, read_log
-from pretrain.loop import Training, check_shares, run_training
+from pretrain.loop import check_shares, run_training
 from pretrain.models.pretrained import from_pretrained
 from pretrain.optimizer import OptimizerSettings
 from pretrain.ranks import Ranks
 from pretrain.recipe import TrainingRecipe
 from pretrain.schedule import ScheduleSettings
 from pretrain.signals import StopRequest
+from pretrain.training import Training
 from tests.pretrain.tiny import LARGE, SETTINGS, SMALL, TinySource, tiny_batch
 
 PLAIN = TrainingRecipe(

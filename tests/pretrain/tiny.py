@@ -49,7 +49,7 @@ def _pair(position: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 class TinySource:
-    """A `pretrain.loop.Source`."""
+    """A `pretrain.training.Source`."""
 
     def __init__(self, name: str = "tiny", most: int = 10**6) -> None:
         self.fingerprint = name
