@@ -193,7 +193,7 @@ def comparisons() -> Iterator[Comparison]:
 
 
 @dataclass
-class Progress:
+class ArmState:
     """Where an arm stands."""
 
     step: int = 0
@@ -210,33 +210,33 @@ def train_arm(scale: Scale, work: Path, arm: Arm, seed: int) -> str:
     folder = work / f"seed-{seed}"
     model = make_model(scale, arm.shared, seed)
     optimizer = make_optimizer(model, OptimizerSettings(lr=scale.lr))
-    progress, place = Progress(), folder / f"{arm.name}.part"
+    state, place = ArmState(), folder / f"{arm.name}.part"
     if place.exists():
         saved = torch.load(place, weights_only=True)
         model.load_state_dict(saved["model"])
         optimizer.load_state_dict(saved["optimizer"])
-        progress = Progress(**saved["progress"])
+        state = ArmState(**saved["progress"])
     elif arm.start:
         model.load_state_dict(torch.load(folder / f"{arm.start}.pt", weights_only=True))
     trained = [variant for variant in scale.variants if variant.name in arm.trains]
     guard, saved_at = Guard(GuardSettings(spike=0)), time.monotonic()
     stream = open_arm(scale, arm.objective, seed)
-    with stream.loader(scale.batch, start_step=progress.step) as batches:
-        while progress.step < arm.steps:
+    with stream.loader(scale.batch, start_step=state.step) as batches:
+        while state.step < arm.steps:
             batch = next(batches)
-            (variant,) = draw_variants(seed, progress.step, DrawSettings(), trained)
-            if arm.name == "joint" and progress.step % max(1, arm.steps // _PROBES) == 0:
-                progress.cosines[progress.step] = gradient_cosines(model, batch, trained)
+            (variant,) = draw_variants(seed, state.step, DrawSettings(), trained)
+            if arm.name == "joint" and state.step % max(1, arm.steps // _PROBES) == 0:
+                state.cosines[state.step] = gradient_cosines(model, batch, trained)
             began = time.process_time()
             result = training_step(model, batch, [variant], optimizer, guard, StepSettings())
-            note(progress, variant.name, result.loss, time.process_time() - began)
+            note(state, variant.name, result.loss, time.process_time() - began)
             if time.monotonic() - saved_at > SAVE_EVERY_S:
                 write(
                     place,
-                    {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "progress": asdict(progress)},
+                    {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "progress": asdict(state)},
                 )
                 saved_at = time.monotonic()
-    results = {"arm": asdict(arm), "seed": seed, "progress": asdict(progress), "psnr": judge(scale, stream, model)}
+    results = {"arm": asdict(arm), "seed": seed, "progress": asdict(state), "psnr": judge(scale, stream, model)}
     write(folder / f"{arm.name}.pt", model.state_dict())
     (folder / f"{arm.name}.json.part").write_text(json.dumps(results))
     (folder / f"{arm.name}.json.part").replace(folder / f"{arm.name}.json")
@@ -251,12 +251,12 @@ def make_model(scale: Scale, shared: bool, seed: int) -> DyNet:
     return model.to(scale.device)
 
 
-def note(progress: Progress, variant: str, loss: float, seconds: float) -> None:
+def note(state: ArmState, variant: str, loss: float, seconds: float) -> None:
     """Counts one update."""
-    progress.step += 1
-    progress.updates[variant] = progress.updates.get(variant, 0) + 1
-    progress.seconds[variant] = progress.seconds.get(variant, 0.0) + seconds
-    progress.losses.append(loss)
+    state.step += 1
+    state.updates[variant] = state.updates.get(variant, 0) + 1
+    state.seconds[variant] = state.seconds.get(variant, 0.0) + seconds
+    state.losses.append(loss)
 
 
 def write(path: Path, content: Any) -> None:
