@@ -27,8 +27,8 @@ _IHDR = struct.Struct(">IIBBBBB")
 _ONE_BIT_GREY = (1, 0, 0, 0, 0)
 """Bit depth, colour type, compression, filter method, interlace."""
 _NO_FILTER = 0
-"""PNG's filter of a row. Without any, packed rows of a mask repeat, which deflate likes best: 3.0 kB against 5.3 kB with
-the difference to the row above, for a disc in 2152×1436 pixels."""
+"""PNG's filter of a row. Without any, packed rows of a mask repeat, which deflate likes best: 3.0 kB, against 5.3
+kB with the difference to the row above, for a disc in 2152×1436 pixels."""
 
 
 class MaskError(MillionIrdError):

@@ -1,0 +1,223 @@
+"""A project: a folder with `project.json` (its name and where its pictures come from) and `masks.sqlite`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from annotation.pictures import Pictures
+from annotation.sources import Candidate, Source, reopen_source
+from annotation.sources.examine import examine
+from annotation.store import MaskStore, NewItem, Refused
+from million_ird.errors import StoreError, UsageError
+from million_ird.progress import Progress
+from million_ird.store import Store
+
+PROJECT = "project.json"
+MASKS = "masks.sqlite"
+FORMAT_VERSION = 1
+"""Version of project.json; a newer one is refused."""
+
+_TOGETHER = 100
+"""Items that are added in one transaction: a killed run loses at most these, and reads them again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What adding a source came to; every file is in exactly one of these."""
+
+    items: int
+    there_already: int
+    refused: tuple[Refused, ...]
+
+
+class Project:
+    """An open project. `store` has the masks, `pictures` the pictures. Safe for many threads; close it in the end."""
+
+    def __init__(self, folder: Path, description: dict[str, Any], store: MaskStore) -> None:
+        self.folder = folder
+        self.store = store
+        self._description = description
+        self._sources: dict[int, Source] = {
+            int(entry["number"]): reopen_source(entry["kind"], entry["place"], entry["options"])
+            for entry in description["sources"]
+        }
+        self.pictures = Pictures(self._sources)
+
+    @property
+    def name(self) -> str:
+        return str(self._description["name"])
+
+    @property
+    def sources(self) -> dict[int, Source]:
+        """The project's sources by number."""
+        return dict(self._sources)
+
+    @property
+    def second_opinions(self) -> float:
+        """Share of the items that two people label from the start, 0 to 1."""
+        return float(self._description["second_opinions"])
+
+    def add(self, source: Source, decodes: bool = False, progress: Progress | None = None) -> Added:
+        """Adds what a source has and the project has not; what is there is never touched.
+
+        Args:
+            source: a new one, or one of the project's, which is then looked through again.
+            decodes: decode every picture, not only its header.
+            progress: told of every item and refused file.
+
+        Raises:
+            UsageError: the source cannot be read. StoreError: the project cannot be written.
+        """
+        number = self._number(source)
+        known = self.store.known(number)
+        items, there, refused = 0, 0, []
+        candidates = source.candidates()
+        while batch := list(islice(candidates, _TOGETHER)):
+            new = [row for row in batch if isinstance(row, Refused) or row.blurred not in known]
+            there += len(batch) - len(new)
+            rows = [self._examined(source, row, decodes, progress) for row in new]
+            items += self.store.add_items(number, rows)
+            refused += [row for row in rows if isinstance(row, Refused)]
+        return Added(items, there, tuple(refused))
+
+    def verify(self) -> Iterator[str]:
+        """Looks at every row and mask of the store and at every picture; one line for each thing that is wrong."""
+        yield from self.store.verify()
+        for item in self.store.every_item():
+            yield from self.pictures.faults(item)
+
+    def close(self) -> None:
+        self.store.close()
+
+    def __enter__(self) -> Project:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _examined(
+        self, source: Source, row: Candidate | Refused, decodes: bool, progress: Progress | None
+    ) -> NewItem | Refused:
+        found = row if isinstance(row, Refused) else examine(source, row, decodes)
+        if progress is not None:
+            progress.advance({"refused" if isinstance(found, Refused) else "items": 1})
+        if isinstance(found, NewItem) and _is_chosen(found.name, self.second_opinions):
+            return replace(found, layers=2)
+        return found
+
+    def _number(self, source: Source) -> int:
+        """The number of a source, which is written down if it is new."""
+        for number, known in self._sources.items():
+            if (known.kind, known.place, known.options) == (source.kind, source.place, source.options):
+                return number
+        number = max(self._sources, default=0) + 1
+        entry = {"number": number, "kind": source.kind, "place": source.place, "options": source.options}
+        self._description["sources"].append(entry)
+        _write(self.folder, self._description)
+        self._sources[number] = source
+        return number
+
+
+def create_project(folder: Path, source: Source, name: str = "", second_opinions: float = 0.0) -> Project:
+    """A new project in a folder that is empty or not there yet, with the items of a source.
+
+    Raises:
+        UsageError: there is a project already, or a share outside 0 to 1. StoreError: the folder cannot be written.
+    """
+    project = new_project(folder, name, second_opinions)
+    try:
+        project.add(source)
+    except BaseException:
+        project.close()
+        raise
+    return project
+
+
+def new_project(folder: Path, name: str = "", second_opinions: float = 0.0) -> Project:
+    """The same without any items yet."""
+    if not 0 <= second_opinions <= 1:
+        raise UsageError(f"the share of second opinions lies between 0 and 1, not at {second_opinions}")
+    folder = folder.expanduser().absolute()
+    if is_project(folder) or (folder / MASKS).exists():
+        raise UsageError(f"{folder} is a project already; its masks are never overwritten")
+    description = {
+        "format": "million-ird annotation project",
+        "version": FORMAT_VERSION,
+        "name": name or folder.name,
+        "second_opinions": second_opinions,
+        "sources": [],
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"cannot make the folder {folder}: {error.strerror or error}") from error
+    store = MaskStore.create(folder / MASKS)
+    _write(folder, description)
+    return Project(folder, description, store)
+
+
+def open_project(folder: Path) -> Project:
+    """Opens a project; its pictures need not be there.
+
+    Raises:
+        UsageError: there is none. StoreError: it is damaged, locked or read-only, or a newer program wrote it.
+    """
+    folder = folder.expanduser().absolute()
+    description = _read(folder)
+    return Project(folder, description, MaskStore(folder / MASKS))
+
+
+def is_project(folder: Path) -> bool:
+    return (folder / PROJECT).exists()
+
+
+def _is_chosen(name: str, share: float) -> bool:
+    """Whether a second opinion is asked for; decided by the name alone, so that adding pictures changes nothing."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:6], "big") < share * 2**48
+
+
+def _write(folder: Path, description: dict[str, Any]) -> None:
+    store = Store(str(folder))
+    store.write(PROJECT, (json.dumps(description, ensure_ascii=False, indent=2) + "\n").encode())
+    store.sweep()
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    path = folder / PROJECT
+    try:
+        description = json.loads(path.read_bytes())
+        version = int(description["version"])
+    except (FileNotFoundError, NotADirectoryError):
+        raise UsageError(
+            f"{folder} is no project: there is no {PROJECT}; `million-ird annotate create` makes one"
+        ) from None
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror or error}") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{path} is damaged ({error}): restore it from a backup; the masks are in {MASKS}") from None
+    if version > FORMAT_VERSION:
+        raise StoreError(f"{path} was written by a newer million-ird (version {version}): install that one")
+    return _checked(description, path)
+
+
+def _checked(description: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The description if it has everything that is needed, of the right types."""
+    entries = description.get("sources")
+    sound = isinstance(description.get("name"), str) and isinstance(description.get("second_opinions"), int | float)
+    if not sound or not isinstance(entries, list) or not all(_is_source(entry) for entry in entries):
+        raise StoreError(f"{path} is damaged: a name, second_opinions or one of its sources is missing")
+    return description
+
+
+def _is_source(entry: Any) -> bool:
+    kinds = {"number": int, "kind": str, "place": str, "options": dict}
+    return isinstance(entry, dict) and all(isinstance(entry.get(key), kind) for key, kind in kinds.items())
