@@ -1,4 +1,4 @@
-"""How close a restored picture is to the clean one: PSNR and SSIM, on RGB or on luma, all in float64.
+"""How close a restored picture is to the clean one: PSNR and SSIM, on RGB, on luma or where it was blurred, in float64.
 
 Every function takes two arrays (H, W) or (H, W, C) of equal shape, of any real dtype, and the `data_range` of their
 numbers: 255 for uint8, 1 for floats in [0, 1]. It is never guessed. `border` pixels are cut off each side first.
@@ -11,6 +11,9 @@ To match a paper's numbers (a and b are uint8 unless said otherwise):
   `ssim(y(a), y(b), 255, window="gaussian")` with `y = lambda rgb: luma(rgb, 255).round()`.
 - BasicSR with `test_y_channel` (SwinIR and many others): the same without `.round()`; super-resolution by s cuts
   `border=s`. On RGB its SSIM is `ssim(a, b, 255, window="gaussian")`.
+
+- LBAG, LMD-ViT on ReLoBlur, inside the blur mask: `weighted_psnr(a, b, mask, 1.0)` and `weighted_ssim(a, b, mask, 1.0)`
+  on floats in [0, 1]; LBAG rounds the restored picture to 8 bits first (`(a * 255).round() / 255`), LMD-ViT does not.
 
 On luma, too, papers keep 255 as the peak, although studio-swing luma spans only 219 levels.
 """
@@ -61,11 +64,51 @@ def ssim(a: NDArray[Any], b: NDArray[Any], data_range: float, *, window: Window 
     """
     first, second = _pair(a, b, data_range, border)
     side = _UNIFORM_SIDE if window == "uniform" else _GAUSSIAN_SIDE
-    if min(first.shape[:2]) < side:
-        height, width = first.shape[:2]
-        raise ValueError(f"SSIM with a window of {side}×{side} needs a larger picture than {width}×{height}")
+    _check_side(first.shape, side)
     channels = range(first.shape[2])
-    return float(np.mean([_ssim_plane(first[..., c], second[..., c], data_range, window) for c in channels]))
+    return float(np.mean([_ssim_map(first[..., c], second[..., c], data_range, window).mean() for c in channels]))
+
+
+def weighted_psnr(a: NDArray[Any], b: NDArray[Any], mask: NDArray[np.bool_], data_range: float) -> float:
+    """PSNR in dB of the blurred pixels alone: 10 log10(data_range² / (Σ M (a - b)² / Σ M)).
+
+    M is the mask, the same for every channel. LBAG (Li et al., Real-World Deep Local Motion Deblurring, AAAI 2023) and
+    LMD-ViT (arXiv 2306.14268), in the authors' code with a range of 1.
+
+    Args:
+        mask: bool (H, W), True = blurred.
+
+    Raises:
+        ValueError: as `psnr`; also a mask of another size or type, or an empty one, where 0 / 0 would be asked for.
+    """
+    first, second = _pair(a, b, data_range, 0)
+    _check_mask(mask, first.shape)
+    error = float(np.mean(np.square(first - second)[mask]))
+    return 10 * math.log10(data_range**2 / error) if error else math.inf
+
+
+def weighted_ssim(a: NDArray[Any], b: NDArray[Any], mask: NDArray[np.bool_], data_range: float) -> float:
+    """Mean structural similarity over the blurred pixels: Σ M' S / Σ M', averaged over the channels.
+
+    S is the map of `ssim` with the 11×11 Gaussian window, one value for every window inside the picture; M' is the
+    mask without the 5 pixels of each side where no window is centred. Source as `weighted_psnr`; there the divisor is
+    max(Σ M', 1), so that a mask with nothing left has an SSIM of 0. Here that is an error, as nothing was measured.
+
+    Args:
+        mask: bool (H, W), True = blurred.
+
+    Raises:
+        ValueError: as `ssim`; also a mask of another size or type, or one without a blurred pixel in M'.
+    """
+    first, second = _pair(a, b, data_range, 0)
+    _check_side(first.shape, _GAUSSIAN_SIDE)
+    _check_mask(mask, first.shape)
+    half = _GAUSSIAN_SIDE // 2
+    inside = mask[half:-half, half:-half]
+    if not inside.any():
+        raise ValueError(f"all blurred pixels of the mask lie within {half} of the edge: SSIM has no window there")
+    channels = range(first.shape[2])
+    return float(np.mean([_ssim_map(first[..., c], second[..., c], data_range, "gaussian")[inside] for c in channels]))
 
 
 def luma(rgb: NDArray[Any], data_range: float) -> Floats:
@@ -105,7 +148,20 @@ def _check_range(data_range: float) -> None:
         raise ValueError(f"data_range is the largest value minus the smallest possible, not {data_range}")
 
 
-def _ssim_plane(x: Floats, y: Floats, data_range: float, window: Window) -> float:
+def _check_side(shape: tuple[int, ...], side: int) -> None:
+    if min(shape[:2]) < side:
+        raise ValueError(f"SSIM with a window of {side}×{side} needs a larger picture than {shape[1]}×{shape[0]}")
+
+
+def _check_mask(mask: NDArray[np.bool_], shape: tuple[int, ...]) -> None:
+    if mask.dtype != np.bool_ or mask.shape != shape[:2]:
+        raise ValueError(f"the mask of these pictures is bool {shape[:2]}, not {mask.dtype} {mask.shape}")
+    if not mask.any():
+        raise ValueError("the mask is empty, so nothing can be weighted by it: leave the picture out, or draw its blur")
+
+
+def _ssim_map(x: Floats, y: Floats, data_range: float, window: Window) -> Floats:
+    """Structural similarity of every window inside the plane: (H - side + 1, W - side + 1)."""
     c1, c2 = (_K1 * data_range) ** 2, (_K2 * data_range) ** 2
     unbiased = _UNIFORM_SIDE**2 / (_UNIFORM_SIDE**2 - 1) if window == "uniform" else 1.0
     mean_x, mean_y = _windows(x, window), _windows(y, window)
@@ -113,7 +169,7 @@ def _ssim_plane(x: Floats, y: Floats, data_range: float, window: Window) -> floa
     var_y = unbiased * (_windows(y * y, window) - mean_y * mean_y)
     covariance = unbiased * (_windows(x * y, window) - mean_x * mean_y)
     luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
-    return float(np.mean(luminance * (2 * covariance + c2) / (var_x + var_y + c2)))
+    return np.asarray(luminance * (2 * covariance + c2) / (var_x + var_y + c2))
 
 
 def _windows(plane: Floats, window: Window) -> Floats:
