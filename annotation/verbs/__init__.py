@@ -1,0 +1,1 @@
+"""One file per verb of `million-ird annotate`: `main(argv) -> exit code`."""
