@@ -9,7 +9,6 @@ import os
 import secrets
 import signal
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,7 +83,7 @@ def given_token(file: Path | None) -> str:
 
 
 def serve(project: Project, settings: ServeSettings, say: Callable[[str], None], opened: Callable[[str], None]) -> int:
-    """Serves a project until SIGINT or SIGTERM; then 0.
+    """Serves a project until SIGINT or SIGTERM; then 0. For the main thread, which is where signals arrive.
 
     Args:
         say: gets the lines for the person who started it.
@@ -99,10 +98,10 @@ def serve(project: Project, settings: ServeSettings, say: Callable[[str], None],
         server = make_server(project, access)
         address = _address(settings.host, port)
         whole = f"{address}/?token={access.token}" if access.token else f"{address}/"
-        for line in _banner(project, whole, settings):
-            say(line)
-        opened(whole)
-        with _ending_well():
+        with _ending(server):
+            for line in _banner(project, whole):
+                say(line)
+            opened(whole)
             server.run(sockets=[listener])
     say("stopped; everything that was drawn is stored")
     return 0
@@ -146,11 +145,6 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
         except OSError as error:
             raise UsageError(_why_not(error, host, port)) from None
         yield listener
-
-
-def is_loopback(host: str, listener: socket.socket) -> bool:
-    """Whether only this machine can reach the socket."""
-    return ipaddress.ip_address(listener.getsockname()[0].partition("%")[0]).is_loopback
 
 
 def _access(settings: ServeSettings, listener: socket.socket) -> Access:
@@ -197,7 +191,7 @@ def _own_address(family: socket.AddressFamily) -> str:
     return socket.gethostname()
 
 
-def _banner(project: Project, address: str, settings: ServeSettings) -> Iterator[str]:
+def _banner(project: Project, address: str) -> Iterator[str]:
     counts = project.store.counts()
     done = f"{counts.get('done', 0):,} done, {counts.get('needs_review', 0):,} need review"
     yield f"{address}  {project.name}: {project.store.count():,} items, {done}"
@@ -207,15 +201,16 @@ def _banner(project: Project, address: str, settings: ServeSettings) -> Iterator
 
 
 @contextlib.contextmanager
-def _ending_well() -> Iterator[None]:
-    """SIGINT and SIGTERM end the server in peace, and the process then goes on to its own end.
+def _ending(server: uvicorn.Server) -> Iterator[None]:
+    """SIGINT and SIGTERM end the server in peace, from now on, and the process then goes on to its own end.
 
-    uvicorn catches both while it runs and raises them again afterwards, for the handlers it found; these ignore them.
+    uvicorn catches both while it runs and raises them again afterwards, for the handlers it found: these.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def stop(_number: int, _frame: object) -> None:
+        server.should_exit = True
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:

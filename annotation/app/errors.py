@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from annotation.app.wire import layer_json
+from annotation.pictures import PictureError
 from annotation.store.errors import ConflictError, NotFoundError
 from million_ird.errors import MillionIrdError, StoreError
 
@@ -45,7 +46,7 @@ async def _known(_request: Request, error: Exception) -> Response:
 def _status(error: Exception) -> int:
     if isinstance(error, RequestError):
         return error.status
-    if isinstance(error, NotFoundError):
+    if isinstance(error, NotFoundError | PictureError):
         return 404
     return _TRY_AGAIN if isinstance(error, StoreError) else 422
 

@@ -46,6 +46,8 @@ _HOST = re.compile(r"(\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::([0-9]{1
 _BODY_TYPES = ("application/json", "application/octet-stream")
 """A form, or a script of another origin that asks no permission first, can send neither of them."""
 _READING = ("GET", "HEAD")
+_COOKIE_SECONDS = 30 * 24 * 3600
+"""A tablet that forgets what it had open need not be given the address again; a new token ends it sooner."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,11 @@ class Guard:
         self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            await send({"type": "websocket.close"})
             return
 
         async def send_guarded(message: Message) -> None:
@@ -121,7 +126,13 @@ class Guard:
     def _welcome(self, secure: bool) -> Response:
         answer = Response(status_code=303, headers={"Location": "/"})
         answer.set_cookie(
-            self._access.cookie, self._access.token, path="/", httponly=True, samesite="strict", secure=secure
+            self._access.cookie,
+            self._access.token,
+            max_age=_COOKIE_SECONDS,
+            path="/",
+            httponly=True,
+            samesite="strict",
+            secure=secure,
         )
         return answer
 

@@ -21,8 +21,6 @@ Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
 Revision = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 Coordinate = Annotated[int, Field(ge=0, le=1_000_000)]
 Length = Annotated[int, Field(ge=1, le=1_000_000)]
-Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f]*$")]
-Text = Annotated[str, Field(max_length=4000, pattern=r"^[^\x00]*$")]
 Point = tuple[Coordinate, Coordinate]
 
 
@@ -36,48 +34,48 @@ class HeadBody(_Body):
     operation: Revision
     to: Revision
     expected: Revision
-    annotator: Name
+    annotator: str
 
 
 class StateBody(_Body):
     state: State
-    reason: Text = ""
+    reason: str = ""
     version: int
-    annotator: Name
+    annotator: str
 
 
 class AcceptBody(_Body):
     revision: Revision
     expected: Revision
-    annotator: Name
+    annotator: str
 
 
 class CommentBody(_Body):
-    annotator: Name
-    text: Annotated[Text, Field(min_length=1)]
+    annotator: str
+    text: str
 
 
 class SecondBody(_Body):
-    annotator: Name
+    annotator: str
 
 
 class ProposeBody(_Body):
     layer: Id
-    annotator: Name
+    annotator: str
 
 
-Hints = Annotated[list[Annotated[Point, Field(strict=False)]], Field(max_length=4000)]
+Hints = Annotated[list[Point], Field(max_length=4000)]
 
 
 class ScissorsBody(_Body):
     picture: Which
-    anchor: Annotated[Point, Field(strict=False)]
-    target: Annotated[Point, Field(strict=False)]
+    anchor: Point
+    target: Point
 
 
 class GrabcutBody(_Body):
     picture: Which
-    box: Annotated[tuple[Coordinate, Coordinate, Length, Length], Field(strict=False)]
+    box: tuple[Coordinate, Coordinate, Length, Length]
     foreground: Hints = []
     background: Hints = []
 

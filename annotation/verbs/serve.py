@@ -15,7 +15,6 @@ def main(argv: Sequence[str]) -> int:
     require_extra()
     settings = ServeSettings(arguments.host, arguments.port, tuple(arguments.name), given_token(arguments.token_file))
     from annotation.project import open_project
-
     from annotation.serving import serve
 
     with open_project(arguments.project) as project:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from fastapi.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -21,6 +21,9 @@ from annotation.store.clock import now
 Stroke = Literal["brush", "eraser", "polygon", "fill", "scissors", "grabcut", "clear", "cleaned", "resolve"]
 """Kinds of revisions that a page may send; the others are the server's own."""
 
+_FOR_EVER = "private, max-age=31536000, immutable"
+"""A revision never changes."""
+
 
 def router(served: Served) -> APIRouter:
     """Routes of layers."""
@@ -31,7 +34,8 @@ def router(served: Served) -> APIRouter:
     def mask(layer: Number, revision: MaybeRevision = None) -> Response:
         shown = revision or store.layer(layer).head
         packed = pack_bits(store.mask(layer, shown))
-        return Response(packed, media_type="application/octet-stream", headers={"X-Revision": shown})
+        headers = {"X-Revision": shown} | ({"Cache-Control": _FOR_EVER} if revision else {})
+        return Response(packed, media_type="application/octet-stream", headers=headers)
 
     @routes.get("/api/layers/{layer}/windows")
     def windows(
@@ -54,7 +58,7 @@ def router(served: Served) -> APIRouter:
         y: Offset,
         width: Side,
         height: Side,
-        annotator: Annotated[str, Query(max_length=400)],
+        annotator: str,
     ) -> Response:
         rect = Rect(x, y, width, height)
         await run_in_threadpool(_check_rect, served, layer, rect)
