@@ -75,16 +75,19 @@ class Project:
         Raises:
             UsageError: the source cannot be read. StoreError: the project cannot be written.
         """
-        number = self._number(source)
-        known = self.store.known(number)
         items, there, refused = 0, 0, []
         candidates = source.candidates()
-        while batch := list(islice(candidates, _TOGETHER)):
+        batch = list(islice(candidates, _TOGETHER))  # a source that cannot be read is not written down
+        number = self._number(source)
+        known = self.store.known(number)
+        while batch:
             new = [row for row in batch if isinstance(row, Refused) or row.blurred not in known]
+            known.update(row.blurred for row in new if isinstance(row, Candidate))
             there += len(batch) - len(new)
             rows = [self._examined(source, row, decodes, progress) for row in new]
             items += self.store.add_items(number, rows)
             refused += [row for row in rows if isinstance(row, Refused)]
+            batch = list(islice(candidates, _TOGETHER))
         return Added(items, there, tuple(refused))
 
     def verify(self) -> Iterator[str]:
@@ -114,11 +117,19 @@ class Project:
             return replace(found, layers=2)
         return found
 
+    def has_source(self, source: Source) -> bool:
+        """Whether the project has items of this very place already."""
+        return self._find(source) is not None
+
+    def _find(self, source: Source) -> int | None:
+        wanted = (source.kind, source.place, source.options)
+        same = (n for n, known in self._sources.items() if (known.kind, known.place, known.options) == wanted)
+        return next(same, None)
+
     def _number(self, source: Source) -> int:
         """The number of a source, which is written down if it is new."""
-        for number, known in self._sources.items():
-            if (known.kind, known.place, known.options) == (source.kind, source.place, source.options):
-                return number
+        if (known := self._find(source)) is not None:
+            return known
         number = max(self._sources, default=0) + 1
         entry = {"number": number, "kind": source.kind, "place": source.place, "options": source.options}
         self._description["sources"].append(entry)

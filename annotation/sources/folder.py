@@ -45,8 +45,8 @@ class FolderSource:
         return source
 
     def candidates(self) -> Iterator[Candidate | Refused]:
-        files = _files(self.place)
-        yield from (_in_two(files, _files(self.options["sharp"])) if self.options else by_ending(files))
+        files = files_below(self.place)
+        yield from (_in_two(files, files_below(self.options["sharp"])) if self.options else by_ending(files))
 
     def read(self, where: str, is_sharp: bool = False) -> bytes | Rejection:
         root = self.options.get("sharp", self.place) if is_sharp else self.place
@@ -105,7 +105,8 @@ def _in_two(blurred: Iterable[str | Refused], sharp: Iterable[str | Refused]) ->
         yield Refused(f"sharp: {file}", "no_blurred_frame", "no file of that name in the folder of blurred frames")
 
 
-def _files(root: str) -> Iterator[str | Refused]:
+def files_below(root: str) -> Iterator[str | Refused]:
+    """Relative paths of the files below a folder that may be pictures, in a fixed order; the others as refused."""
     for block in read_folder(root, ManifestSettings(path=root)):
         yield from (Refused(bad.url, bad.reason, bad.detail) for bad in block.bad)
         yield from block.urls or ()

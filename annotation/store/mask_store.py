@@ -111,6 +111,17 @@ class MaskStore:
             found = dict(db.execute("SELECT state, count(DISTINCT item) FROM layer GROUP BY state"))
         return {state: found.get(state, 0) for state in STATES}
 
+    def by_annotator(self) -> dict[str, dict[State, int]]:
+        """How many layers in each state show whose stroke; "" for nobody's. By name."""
+        with self._connections.reading() as db:
+            found = db.execute(
+                "SELECT annotator, state, count(*) FROM layer GROUP BY annotator, state ORDER BY annotator"
+            )
+            people: dict[str, dict[State, int]] = {}
+            for annotator, state, count in found:
+                people.setdefault(annotator, dict.fromkeys(STATES, 0))[state] = count
+        return people
+
     def add_items(self, source: int, found: Iterable[NewItem | Refused]) -> int:
         """Adds items and remembers refused files, all or none; how many items are new.
 
