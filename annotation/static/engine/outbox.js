@@ -1,0 +1,286 @@
+/**
+ * Sends what the journal holds, in order, until the server has all of it.
+ *
+ * Events: "status"; "sent" {operation, layer}; "branched" {operation, layer} (the server kept the stroke beside the head,
+ * because somebody else was faster; a listener that takes care of it calls preventDefault); "elsewhere" {layer, head}
+ * (another page of this browser moved a layer's head).
+ */
+
+import { ApiError } from "./api.js";
+import { newId } from "./ids.js";
+import { Journal } from "./journal.js";
+
+/**
+ * @typedef {import("./journal.js").Operation} Operation
+ * @typedef {import("./journal.js").Place} Place
+ * @typedef {import("./types.js").Layer} Layer
+ */
+
+/** Pauses between attempts while the server cannot be reached, in milliseconds: doubled each time, up to the longest,
+ * and shortened at random by up to half so that many pages do not come back at once. */
+const FIRST_PAUSE = 500;
+const LONGEST_PAUSE = 30_000;
+/** How long other pages of this browser have to say that they are alive, in milliseconds. */
+const ROLL_CALL = 250;
+
+/** @param {Operation} operation @returns {string} the head that it leads to */
+export function headAfter(operation) {
+  return operation.type === "move" ? /** @type {string} */ (operation.to) : operation.id;
+}
+
+/** @param {unknown} error @returns {boolean} whether sending again may help */
+function passing(error) {
+  return !(error instanceof ApiError) || error.status >= 500 || error.status === 408 || error.status === 429;
+}
+
+export class Outbox extends EventTarget {
+  /** @type {Operation[]} journaled, not acknowledged, in order */ operations = [];
+  /** @type {Map<string, string>} chains that the server refused, and its line */ #refused = new Map();
+  /** @type {Map<number, number>} per layer: operations on their way into the journal */ #entering = new Map();
+  /** @type {Promise<void>} */ #tail = Promise.resolve();
+  #running = false;
+  #attempts = 0;
+  /** @type {Date|null} */ #since = null;
+  #timer = 0;
+  #owner = newId();
+  #closed = new AbortController();
+  /** @type {string|null} who drew on the open layer beside us */ #conflict = null;
+
+  /** @param {import("./api.js").Api} api @param {string} project */
+  constructor(api, project) {
+    super();
+    this.api = api;
+    this.project = project;
+    this.journal = new Journal();
+    this.channel = new BroadcastChannel(`million-ird-masks ${project}`);
+  }
+
+  /** Open the journal and take over what pages that are gone left unsent. */
+  async start() {
+    await this.journal.open();
+    this.channel.onmessage = ({ data }) => this.#hear(data);
+    const { signal } = this.#closed;
+    window.addEventListener("online", () => this.retry(), { signal });
+    window.addEventListener("pagehide", () => this.channel.postMessage({ type: "bye", owner: this.#owner }), { signal });
+    window.addEventListener("beforeunload", (event) => this.unsent && !this.journal.kept && event.preventDefault(), { signal });
+    document.addEventListener("visibilitychange", () => document.hidden || this.retry(), { signal });
+    await this.adopt();
+    return this;
+  }
+
+  close() {
+    clearTimeout(this.#timer);
+    this.#closed.abort();
+    this.channel.postMessage({ type: "bye", owner: this.#owner });
+    this.channel.close();
+  }
+
+  /** @param {any} message  from another page of this browser */
+  #hear(message) {
+    if (message.type === "who") this.channel.postMessage({ type: "here", owner: this.#owner });
+    if (message.type === "bye") this.adopt();
+    if (message.type === "head") this.dispatchEvent(new CustomEvent("elsewhere", { detail: message }));
+  }
+
+  /** Take over what pages that are gone left unsent. */
+  async adopt() {
+    const owners = await this.journal.owners();
+    owners.delete(this.#owner);
+    if (!owners.size) return;
+    const alive = new Set([this.#owner]);
+    const listen = (/** @type {MessageEvent} */ { data }) => data.type === "here" && alive.add(data.owner);
+    this.channel.addEventListener("message", listen);
+    this.channel.postMessage({ type: "who" });
+    await new Promise((resolve) => setTimeout(resolve, ROLL_CALL));
+    this.channel.removeEventListener("message", listen);
+    this.operations.push(...(await this.journal.adopt(this.project, alive, this.#owner)));
+    this.operations.sort((a, b) => a.seq - b.seq);
+    this.#run();
+  }
+
+  // ---- what goes in
+
+  /**
+   * Journal an operation, then send it. Operations are sent in the order of these calls.
+   * @param {Omit<Operation, "project"|"owner"|"values">} operation @param {Place} place  where its layer then stands
+   * @param {() => Promise<Uint8Array>} [values]
+   */
+  enqueue(operation, place, values) {
+    const { layer } = operation;
+    this.#entering.set(layer, (this.#entering.get(layer) ?? 0) + 1);
+    this.#tell();
+    this.#tail = this.#tail.then(async () => {
+      const whole = { ...operation, project: this.project, owner: this.#owner, ...(values && { values: await values() }) };
+      this.operations.push(await this.journal.add(whole, place));
+      this.#entering.set(layer, /** @type {number} */ (this.#entering.get(layer)) - 1);
+      this.#run();
+    });
+  }
+
+  /** @param {number} layer @param {string} [annotator] @returns {Operation[]} journaled and not acknowledged */
+  of(layer, annotator) {
+    return this.operations.filter((each) => each.layer === layer && (!annotator || each.annotator === annotator));
+  }
+
+  /** @param {number} layer @returns {boolean} */
+  hasUnsent(layer) {
+    return this.of(layer).length > 0 || (this.#entering.get(layer) ?? 0) > 0;
+  }
+
+  /** Resolves when the layer has nothing unsent. Rejects when the server refuses. @param {number} layer */
+  async flushed(layer) {
+    while (this.hasUnsent(layer)) {
+      const refused = this.of(layer).find(({ chain }) => this.#refused.has(chain));
+      if (refused) throw new Error(this.#refused.get(refused.chain));
+      await new Promise((resolve) => this.addEventListener("status", resolve, { once: true }));
+    }
+  }
+
+  /** Forget what is unsent of a layer. @param {number} layer */
+  async discard(layer) {
+    await this.#tail;
+    const gone = this.of(layer);
+    await this.journal.remove(gone);
+    this.operations = this.operations.filter((each) => each.layer !== layer);
+    for (const { chain } of gone) this.#refused.delete(chain);
+    this.#tell();
+  }
+
+  /** Send now, refused chains too. */
+  retry() {
+    this.#refused.clear();
+    clearTimeout(this.#timer);
+    this.#timer = 0;
+    this.#run();
+  }
+
+  // ---- sending
+
+  async #run() {
+    if (this.#running || this.#timer) return this.#tell();
+    this.#running = true;
+    this.#tell();
+    for (let next = this.#next(); next && !this.#closed.signal.aborted; next = this.#next()) {
+      if (!(await this.#send(next))) break;
+      this.#tell();
+    }
+    this.#running = false;
+    return this.#tell();
+  }
+
+  #next() {
+    return this.operations.find(({ chain }) => !this.#refused.has(chain));
+  }
+
+  /** @param {Operation} operation @returns {Promise<boolean>} false: the server cannot be reached */
+  async #send(operation) {
+    try {
+      const { layer, known } = await this.api.send(operation);
+      this.#reached();
+      const aside = known && layer.head !== operation.id && !(await this.#isBelow(layer, operation.id));
+      await (aside ? this.#branch(operation, layer) : this.#accept(operation, layer));
+    } catch (error) {
+      if (passing(error)) return this.#pause();
+      this.#reached();
+      const { status, message, body } = /** @type {ApiError} */ (error);
+      if (status === 409 && body?.layer && (body.stored || operation.type !== "stroke")) await this.#branch(operation, body.layer);
+      else this.#refused.set(operation.chain, message);
+    }
+    return true;
+  }
+
+  /** @param {Layer} layer @param {string} revision @returns {Promise<boolean>} whether the layer's head builds on it */
+  async #isBelow(layer, revision) {
+    const parents = new Map((await this.api.history(layer.id)).map(({ id, parent }) => [id, parent]));
+    for (let at = /** @type {string|null|undefined} */ (layer.head); at; at = parents.get(at)) if (at === revision) return true;
+    return false;
+  }
+
+  #reached() {
+    this.#attempts = 0;
+    this.#since = null;
+  }
+
+  /** @returns {false} */
+  #pause() {
+    this.#since ??= new Date();
+    const longest = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** this.#attempts++);
+    this.#timer = setTimeout(() => {
+      this.#timer = 0;
+      this.#run();
+    }, longest * (0.5 + Math.random() / 2));
+    return false;
+  }
+
+  /** @param {Operation} operation */
+  async #finish(operation) {
+    await this.journal.remove([operation]);
+    this.operations = this.operations.filter((each) => each.seq !== operation.seq);
+  }
+
+  /** @param {Operation} operation @param {Layer} layer */
+  async #accept(operation, layer) {
+    if (layer.head === headAfter(operation)) await this.journal.endBranch(operation);
+    await this.#finish(operation);
+    this.channel.postMessage({ type: "head", layer: layer.id, head: layer.head });
+    this.dispatchEvent(new CustomEvent("sent", { detail: { operation, layer } }));
+  }
+
+  /** The server has the stroke, but somebody else's is what the layer shows. @param {Operation} operation @param {Layer} layer */
+  async #branch(operation, layer) {
+    if (operation.type === "accept") await this.#forgetRevision(operation);
+    const mine = operation.type === "accept" ? operation.parent : headAfter(operation);
+    const { project, annotator } = operation;
+    await this.journal.setBranch({ project, layer: layer.id, annotator, mine });
+    await this.#finish(operation);
+    this.dispatchEvent(new CustomEvent("branched", { detail: { operation, layer }, cancelable: true }));
+  }
+
+  /** A revision that the server did not make: what builds on it builds on its parent. @param {Operation} gone */
+  async #forgetRevision({ id, parent, seq }) {
+    const later = this.operations.filter((each) => each.seq !== seq && (each.parent === id || each.to === id));
+    for (const each of later) {
+      if (each.parent === id) each.parent = parent;
+      if (each.to === id) each.to = parent;
+    }
+    await this.journal.update(later);
+  }
+
+  // ---- what is said about it
+
+  /** @param {string|null} annotator  who drew beside us on the open layer; null: nobody */
+  setConflict(annotator) {
+    this.#conflict = annotator;
+    this.#tell();
+  }
+
+  /** @returns {number} */
+  get unsent() {
+    let entering = 0;
+    for (const count of this.#entering.values()) entering += count;
+    return this.operations.length + entering;
+  }
+
+  /** @returns {import("./types.js").Status} */
+  get status() {
+    const { unsent } = this;
+    const journal = this.journal.kept ? "kept" : "memory";
+    const tell = (/** @type {import("./types.js").Status["state"]} */ state, /** @type {string} */ message) => ({
+      state, unsent, since: this.#since, journal: /** @type {"kept"|"memory"} */ (journal), message: message + this.#memoryWarning,
+    });
+    const strokes = `${unsent} unsent ${unsent === 1 ? "stroke" : "strokes"}`;
+    const refusal = this.operations.map(({ chain }) => this.#refused.get(chain)).find(Boolean);
+    if (refusal) return tell("refused", `The server refused: ${refusal} (${strokes} kept)`);
+    if (this.#conflict !== null) return tell("conflict", `${this.#conflict || "Somebody else"} changed this mask meanwhile`);
+    if (this.#since) return tell("offline", `The server cannot be reached since ${this.#since.toLocaleTimeString()}: ${strokes}`);
+    return unsent ? tell("saving", `Saving: ${strokes}`) : tell("saved", "Saved");
+  }
+
+  get #memoryWarning() {
+    return this.journal.kept ? "" : ". This browser keeps no journal: closing the page loses unsent strokes";
+  }
+
+  #tell() {
+    this.dispatchEvent(new CustomEvent("status", { detail: this.status }));
+  }
+}
