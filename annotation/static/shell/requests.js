@@ -1,0 +1,84 @@
+/**
+ * What the page around the editor asks of the server, and how a failure is said. Pictures, masks, strokes, undo, redo
+ * and states go through the editor, which knows what is not saved yet.
+ *
+ * @typedef {"todo" | "in_progress" | "done" | "needs_review" | "skipped"} State
+ * @typedef {{id: number, number: number, state: State, annotator: string, proposal: boolean}} LayerRow
+ * @typedef {{id: number, name: string, width: number, height: number, pair: boolean, layers: LayerRow[]}} ItemRow
+ * @typedef {{items: ItemRow[], next: number | null}} ItemPage
+ * @typedef {{name: string, items: number, counts: Record<State, number>, window_sizes: number[]}} Project
+ */
+
+import { Api, ApiError } from "../engine/api.js";
+
+export class Requests {
+  /** @param {Api} api */
+  constructor(api = new Api()) {
+    this.api = api;
+  }
+
+  /** @returns {Promise<Project>} */
+  project() {
+    return this.api.get("/api/project");
+  }
+
+  /** @param {number} after @param {State | ""} state @param {number} limit at most 1000 @returns {Promise<ItemPage>} */
+  items(after, state, limit) {
+    return this.api.get(`/api/items?${new URLSearchParams({ after: String(after), limit: String(limit), state })}`);
+  }
+
+  /** @param {number} item */
+  item(item) {
+    return this.api.item(item);
+  }
+
+  /** @param {number} item */
+  registration(item) {
+    return this.api.get(`/api/items/${item}/registration`);
+  }
+
+  /** @param {number} layer */
+  async history(layer) {
+    return (await this.api.get(`/api/layers/${layer}/history`)).revisions;
+  }
+
+  /** @param {number} layer @param {"any" | "majority"} rule */
+  windows(layer, rule) {
+    return this.api.get(`/api/layers/${layer}/windows?rule=${rule}`);
+  }
+
+  /** @param {number} item @param {string} annotator @param {string} text */
+  comment(item, annotator, text) {
+    return this.api.post(`/api/items/${item}/comments`, { annotator, text });
+  }
+
+  /** @param {number} item @param {string} annotator */
+  second(item, annotator) {
+    return this.api.post(`/api/items/${item}/second`, { annotator });
+  }
+
+  /** @param {number} item @param {number} layer @param {string} annotator */
+  propose(item, layer, annotator) {
+    return this.api.post(`/api/items/${item}/propose`, { layer, annotator });
+  }
+}
+
+/**
+ * One line for a person. What is neither a refusal nor a lost connection is a fault of the page and is thrown on.
+ *
+ * @param {unknown} error
+ * @returns {string}
+ */
+export function explain(error) {
+  if (error instanceof ApiError) return sentence(error.message);
+  if (error instanceof TypeError || error instanceof DOMException) {
+    return "The server does not answer. What you draw is kept in this browser until it does.";
+  }
+  if (error instanceof Error) return sentence(error.message);
+  throw error;
+}
+
+function sentence(text) {
+  const capital = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?]$/.test(capital) ? capital : `${capital}.`;
+}
