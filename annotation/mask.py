@@ -199,6 +199,9 @@ def _reason(error: Exception) -> str:
 
 
 def _one_channel(picture: Image.Image) -> npt.NDArray[np.uint8]:
+    frames = getattr(picture, "n_frames", 1)
+    if frames > 1:
+        raise MaskError(f"the file holds {frames} pictures; a mask is one")
     if picture.mode.startswith(("I", "F")):
         wide = np.asarray(picture)
         if not np.isin(wide, (0, 65535)).all():
