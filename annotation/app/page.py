@@ -34,6 +34,11 @@ class Page:
             if path.suffix in _TYPES and path.is_file()
         }
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What can be asked for."""
+        return tuple(self._files)
+
     def answer(self, name: str, request: Request) -> Response:
         """The file, or 304 where the browser has it already.
 

@@ -11,9 +11,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import parse_qs
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -113,7 +112,7 @@ class Guard:
     def _without_token(self, scope: Scope, headers: Headers) -> Response | None:
         """None where the request has the token."""
         if scope["path"] == "/" and scope["method"] == "GET":
-            given = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=20).get("token", [])
+            given = QueryParams(scope["query_string"]).getlist("token")
             if len(given) == 1 and self._is_token(given[0]):
                 return self._welcome(secure=scope["scheme"] == "https")
         if any(self._is_token(value) for value in _cookies(headers, self._access.cookie)):
