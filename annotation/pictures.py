@@ -55,11 +55,16 @@ class Pictures:
         if source is None:
             raise PictureError(f"{item.name}: project.json no longer names source {item.source}, where it came from")
         data = source.read(where, is_sharp=which == "sharp")
+        if isinstance(data, Rejection) and data.reason == "missing_file":
+            raise PictureError(
+                f"{item.name}: there is no {where} in {source.place} any more; if the pictures were moved, write their "
+                "new place into project.json"
+            )
         if isinstance(data, Rejection):
-            raise PictureError(f"{item.name}: cannot read {where} below {source.place}: {data.reason} ({data.detail})")
+            raise PictureError(f"{item.name}: cannot read {where} in {source.place}: {data.reason} ({data.detail})")
         if hashlib.sha256(data).hexdigest() != expected:
             raise PictureError(
-                f"{item.name}: {where} below {source.place} has changed since it became part of the project; put the "
+                f"{item.name}: {where} in {source.place} has changed since it became part of the project; put the "
                 "original file back (its masks are kept)"
             )
         return data

@@ -40,15 +40,16 @@ class Added:
 class Project:
     """An open project. `store` has the masks, `pictures` the pictures. Safe for many threads; close it in the end."""
 
-    def __init__(self, folder: Path, description: dict[str, Any], store: MaskStore) -> None:
+    def __init__(self, folder: Path, description: dict[str, Any]) -> None:
+        """Opens what a description says; see `open_project`."""
         self.folder = folder
-        self.store = store
         self._description = description
         self._sources: dict[int, Source] = {
-            int(entry["number"]): reopen_source(entry["kind"], entry["place"], entry["options"])
+            entry["number"]: reopen_source(entry["kind"], entry["place"], entry["options"])
             for entry in description["sources"]
         }
         self.pictures = Pictures(self._sources)
+        self.store = MaskStore(folder / MASKS)
 
     @property
     def name(self) -> str:
@@ -158,7 +159,7 @@ def new_project(folder: Path, name: str = "", second_opinions: float = 0.0) -> P
     if not 0 <= second_opinions <= 1:
         raise UsageError(f"the share of second opinions lies between 0 and 1, not at {second_opinions}")
     folder = folder.expanduser().absolute()
-    if is_project(folder) or (folder / MASKS).exists():
+    if is_project(folder):
         raise UsageError(f"{folder} is a project already; its masks are never overwritten")
     description = {
         "format": "million-ird annotation project",
@@ -171,9 +172,9 @@ def new_project(folder: Path, name: str = "", second_opinions: float = 0.0) -> P
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"cannot make the folder {folder}: {error.strerror or error}") from error
-    store = MaskStore.create(folder / MASKS)
-    _write(folder, description)
-    return Project(folder, description, store)
+    _make_store(folder)
+    _write(folder, description)  # last: a folder without it is no project yet
+    return Project(folder, description)
 
 
 def open_project(folder: Path) -> Project:
@@ -183,12 +184,21 @@ def open_project(folder: Path) -> Project:
         UsageError: there is none. StoreError: it is damaged, locked or read-only, or a newer program wrote it.
     """
     folder = folder.expanduser().absolute()
-    description = _read(folder)
-    return Project(folder, description, MaskStore(folder / MASKS))
+    return Project(folder, _read(folder))
 
 
 def is_project(folder: Path) -> bool:
     return (folder / PROJECT).exists()
+
+
+def _make_store(folder: Path) -> None:
+    """The empty store of a new project; one that was left empty by a killed run is used again."""
+    path = folder / MASKS
+    store = MaskStore(path) if path.exists() else MaskStore.create(path)
+    count = store.count()
+    store.close()
+    if count:
+        raise StoreError(f"{path} has the masks of {count:,} items, but {PROJECT} is missing: restore it from a backup")
 
 
 def _is_chosen(name: str, share: float) -> bool:

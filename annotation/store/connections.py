@@ -135,7 +135,7 @@ def _explain(path: Path, error: sqlite3.Error) -> StoreError:
         return StoreError(f"{path} is locked by another program: close it, then try again")
     if code == sqlite3.SQLITE_FULL or _is_full(path, code):
         return StoreError(f"{path}: the disk is full; nothing of this change was stored: free some space and try again")
-    if code in _FORBIDDEN and not path.exists():
+    if code in _FORBIDDEN and not path.exists() and os.access(path.parent, os.W_OK):
         return StoreError(f"there is no {path}: is this the folder of a project?")
     if code in _FORBIDDEN:
         return StoreError(

@@ -6,6 +6,7 @@ import hashlib
 import sqlite3
 import uuid
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 from annotation.mask import Mask, decode_mask
@@ -54,17 +55,23 @@ class MaskStore:
 
     @classmethod
     def create(cls, path: Path) -> MaskStore:
-        """A new, empty store."""
+        """A new, empty store; it appears whole, or not at all if this is killed.
+
+        Raises:
+            StoreError: there is a file of that name, or it cannot be written.
+        """
         if path.exists():
             raise StoreError(f"{path} is there already; it is never overwritten")
-        with explained(path):
-            db = sqlite3.connect(path, isolation_level=None)
-            try:
+        part = path.with_name(f"{path.name}.part")
+        try:
+            part.unlink(missing_ok=True)
+            with explained(part), closing(sqlite3.connect(part, isolation_level=None)) as db:
                 db.execute("BEGIN IMMEDIATE")
                 schema.create(db)
                 db.execute("COMMIT")
-            finally:
-                db.close()
+            part.rename(path)
+        except OSError as error:
+            raise StoreError(f"cannot make {path}: {error.strerror or error}") from error
         return cls(path)
 
     def close(self) -> None:
@@ -353,12 +360,8 @@ class MaskStore:
         """
         if target.exists():
             raise StoreError(f"{target} is there already; choose another name")
-        with self._connections.plain() as db, explained(target):
-            copy = sqlite3.connect(target)
-            try:
-                db.backup(copy)
-            finally:
-                copy.close()
+        with self._connections.plain() as db, explained(target), closing(sqlite3.connect(target)) as copy:
+            db.backup(copy)
 
     def _store(self, new: drawing.NewRevision) -> Revision:
         """Stores a revision and shows it, or stores it as a branch and says so."""
