@@ -72,12 +72,14 @@ function savePlace(place, { editor }) {
   const words = make("span", { class: "save-words" }, "Nothing open");
   const line = make("p", { class: "save" }, icon("saved"), words);
   fill(place, line);
-  editor.addEventListener("status", ({ detail }) => {
-    line.dataset.state = detail.state;
-    fill(line, icon(/** @type {any} */ (SAVE_ICONS[detail.state] ?? "saved")), words);
-    words.textContent = saveWords(detail);
-    line.title = detail.message ?? "";
-  });
+  const show = (status) => {
+    line.dataset.state = status.state;
+    fill(line, icon(/** @type {any} */ (SAVE_ICONS[status.state] ?? "saved")), words);
+    words.textContent = saveWords(status);
+    line.title = status.message ?? "";
+  };
+  editor.addEventListener("status", (event) => show(event.detail));
+  editor.addEventListener("opened", () => show(editor.status));
 }
 
 function personPlace(place, { command, person, settings }) {
