@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.annotation.browser.chromium import ARGUMENTS, find_chromium, why_not
-from tests.annotation.browser.pictures import write_pair
+from tests.annotation.browser.driver import AnnotationPage, Api, Watch, prepare
+from tests.annotation.browser.pictures import write_pair, write_turned
 from tests.annotation.browser.server import AnnotationServer
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, BrowserContext, Playwright
 
-PAIRS = 14
+PAIRS = 16
 WIDTH, HEIGHT = 320, 240
+TURNED = "turned"
+"""The name of the one item that is no pair: stored lying on its side, with the EXIF orientation that rights it."""
+WINDOW = {"width": 1280, "height": 800}
 
 
 @pytest.fixture(scope="package")
-def browser() -> Iterator[Browser]:
-    """One browser for all tests of this folder; they are skipped where there is none.
+def playwright() -> Iterator[Playwright]:
+    """The driver; tests are skipped where it or a browser is missing.
 
     Not for the whole session: the synchronous playwright keeps an event loop running in the thread of the tests, in
     which other folders' tests could not start theirs.
@@ -31,21 +35,28 @@ def browser() -> Iterator[Browser]:
         pytest.skip(reason)
     from playwright.sync_api import sync_playwright
 
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=find_chromium(), args=list(ARGUMENTS))
-        yield running
-        running.close()
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="package")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    """One browser for all tests of this folder."""
+    running = playwright.chromium.launch(executable_path=find_chromium(), args=list(ARGUMENTS))
+    yield running
+    running.close()
 
 
 @pytest.fixture(scope="module")
 def project(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project of `PAIRS` pairs of `WIDTH`×`HEIGHT`, made by the command. (Needs the browser, so as to be skipped.)"""
+    """A project of `PAIRS` pairs of `WIDTH`×`HEIGHT`, and `TURNED`, made by the command; skipped without a browser."""
     from million_ird.cli import main
 
     folder = tmp_path_factory.mktemp("annotation")
     for n in range(PAIRS):
-        write_pair(folder / "pairs" / "s01", f"{n:02d}", WIDTH, HEIGHT, seed=n)
-    assert main(["annotate", "create", str(folder / "project"), "--from", str(folder / "pairs")]) == 0
+        write_pair(folder / "pictures", f"{n:02d}", WIDTH, HEIGHT, seed=n)
+    write_turned(folder / "pictures" / f"{TURNED}.jpg", WIDTH, HEIGHT)
+    assert main(["annotate", "create", str(folder / "project"), "--from", str(folder / "pictures")]) == 0
     return folder / "project"
 
 
@@ -56,3 +67,77 @@ def server(project: Path) -> Iterator[AnnotationServer]:
     running.start()
     yield running
     running.stop()
+
+
+class OpenPage:
+    """Opens pages, each in a browser context of its own (its own storage, its own journal), and watches over them.
+
+    Calling it opens an item that no other test of the module has seen, unless one is named.
+    """
+
+    def __init__(self, browser: Browser, server: AnnotationServer, unseen: Iterator[int]) -> None:
+        self.browser = browser
+        self.server = server
+        self.unseen = unseen
+        self.opened: list[tuple[BrowserContext, Watch]] = []
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The items, as the list has them."""
+        return items(self.server)
+
+    def __call__(
+        self,
+        item: int | None = None,
+        annotator: str = "Ada",
+        expected: tuple[str, ...] = (),
+        touch: bool = False,
+        **context: Any,
+    ) -> AnnotationPage:
+        """A page with an item on it.
+
+        Args:
+            item: which; None for one that nobody has seen.
+            annotator: who draws.
+            expected: parts of the browser's complaints that the test provokes.
+            touch: has a touch screen.
+            context: further settings of the browser context.
+        """
+        page = self.blank(annotator, expected, has_touch=touch, **context)
+        page.open(next(self.unseen) if item is None else item)
+        return page
+
+    def blank(self, annotator: str = "Ada", expected: tuple[str, ...] = (), **context: Any) -> AnnotationPage:
+        """A page that has not gone anywhere yet."""
+        made = self.browser.new_context(**{"viewport": WINDOW, **context})
+        watch = Watch(self.server.url, expected=expected)
+        watch.over(made)
+        prepare(made, annotator)
+        self.opened.append((made, watch))
+        return AnnotationPage(made.new_page(), self.server.url)
+
+    def close(self) -> None:
+        for made, _ in self.opened:
+            made.close()
+        for _, watch in self.opened:
+            watch.check()
+
+
+def items(server: AnnotationServer) -> list[dict[str, Any]]:
+    """The rows of a project's list."""
+    found: list[dict[str, Any]] = Api(server.url).get("/api/items?limit=200")["items"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def unseen(server: AnnotationServer) -> Iterator[int]:
+    """Pairs that no test of the module has opened."""
+    return iter([row["id"] for row in items(server) if row["pair"]])
+
+
+@pytest.fixture
+def fresh(browser: Browser, server: AnnotationServer, unseen: Iterator[int]) -> Iterator[OpenPage]:
+    """Opens pages; at the end no page may have complained, or asked anybody but its server."""
+    pages = OpenPage(browser, server, unseen)
+    yield pages
+    pages.close()

@@ -26,8 +26,7 @@ def scene(width: int, height: int, seed: int, travel: int = 24) -> tuple[Pixels,
     random = np.random.default_rng(seed)
     rows, columns = np.mgrid[:height, :width]
     background = _background(rows, columns, random)
-    radius = min(width, height) // 6
-    row, column = height * random.uniform(0.4, 0.6), width * random.uniform(0.4, 0.6)
+    column, row, radius = _place(width, height, seed)
     stripes = 127 + 100 * np.sin((columns - column) * 0.9) * np.sin((rows - row) * 0.5)
     thing = stripes[..., None] * random.uniform(0.4, 1.0, 3) + np.array([40, 0, 0])
     shifts = np.arange(travel) - travel // 2
@@ -39,6 +38,13 @@ def scene(width: int, height: int, seed: int, travel: int = 24) -> tuple[Pixels,
         mask |= inside
     blurred, sharp = np.mean(frames, axis=0), frames[travel // 2]
     return _bytes(blurred), _bytes(sharp), mask
+
+
+def sharp_disc(width: int, height: int, seed: int) -> tuple[npt.NDArray[np.bool_], float, float, float]:
+    """The disc on the sharp frame of a scene: its mask, its centre (x, y; a pixel's centre is at .5) and its radius."""
+    rows, columns = np.mgrid[:height, :width]
+    column, row, radius = _place(width, height, seed)
+    return (rows - row) ** 2 + (columns - column) ** 2 <= radius**2, column + 0.5, row + 0.5, radius
 
 
 def write_pair(folder: Path, name: str, width: int, height: int, seed: int) -> npt.NDArray[np.bool_]:
@@ -62,6 +68,12 @@ def write_turned(file: Path, width: int, height: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     stored.save(file, quality=95, exif=exif)
+
+
+def _place(width: int, height: int, seed: int) -> tuple[float, float, float]:
+    """Column, row and radius of the disc."""
+    random = np.random.default_rng([seed, 1])
+    return width * random.uniform(0.4, 0.6), height * random.uniform(0.4, 0.6), min(width, height) / 6
 
 
 def _background(
