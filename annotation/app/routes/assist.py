@@ -17,8 +17,6 @@ from annotation.app.wire import layer_json
 from annotation.assist.grabcut import Hints, cut_out
 from annotation.assist.scissors import paths_from, region_of
 from annotation.mask import pack_bits
-from annotation.propose.pair import propose_pair
-from annotation.propose.single import propose_single
 from annotation.records import Item, Rect
 
 
@@ -62,6 +60,8 @@ def _cut(served: Served, item: Item, body: GrabcutBody) -> dict[str, Any]:
 
 
 def _propose(served: Served, item: Item, layer: int) -> dict[str, Any]:
+    from annotation.propose import propose_pair, propose_single
+
     if served.store.layer(layer).item != item.id:
         raise RequestError(422, f"layer: {layer} is not one of this item")
     found = (

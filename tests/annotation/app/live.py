@@ -67,7 +67,7 @@ def serving(folder: Path, access: Access | None = None) -> Iterator[Live]:
     """Serves the project in a folder until the block is left."""
     with open_project(folder) as project, listening("127.0.0.1", 0) as listener, running(project, listener, access):
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        with httpx.Client(base_url=url, headers={"Origin": url}, timeout=60, trust_env=False) as client:
+        with httpx.Client(base_url=url, headers={"Origin": url}, timeout=60, trust_env=False, verify=False) as client:
             yield Live(url, client)
 
 
