@@ -53,13 +53,13 @@ class ManifestSource:
         path = Path(place).expanduser().absolute()
         if not path.is_file():
             raise UsageError(f"there is no manifest {place}")
-        if kind_of(ManifestSettings(path=str(path))) not in _READERS:
+        if _kind(str(path)) not in _READERS:
             raise UsageError(f"{place} is no manifest that is read here: .csv, .tsv, .jsonl, .json, .parquet or .txt")
         return cls(str(path), folder_at(root) if root else str(path.parent))
 
     def candidates(self) -> Iterator[Candidate | Refused]:
         seen: dict[str, int] = {}
-        for block in _READERS[kind_of(ManifestSettings(path=self.place))](self.place):
+        for block in _READERS[_kind(self.place)](self.place):
             yield from (Refused(f"row {bad.row}", bad.reason, bad.detail) for bad in block.bad)
             for row, record in zip(block.rows, _records(block), strict=True):
                 found = self._candidate(row, record)
@@ -102,6 +102,14 @@ class ManifestSource:
 
 
 _ROLES = {"blurred": _BLURRED, "sharp": _SHARP, "name": _NAME}
+
+
+def _kind(path: str) -> str:
+    """The manifest's format by its name; "" if that says nothing."""
+    try:
+        return kind_of(ManifestSettings(path=path))
+    except UsageError:
+        return ""
 
 
 def _records(block: Block) -> Iterator[dict[str, str]]:

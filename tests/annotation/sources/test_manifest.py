@@ -104,8 +104,8 @@ def test_two_rows_of_one_name_are_two_items(tmp_path: Path) -> None:
     ("name", "text", "says"),
     [
         ("list.csv", "picture,name\na.png,x\n", "no column blurred, blur, path, file; its columns are name, picture"),
-        ("list.json", "{", "is no JSON"),
-        ("list.xml", "<a/>", "set manifest.format|cannot tell"),
+        ("list.json", "[{", "is no JSON"),
+        ("list.xml", "<a/>", "no manifest that is read here"),
         ("list.tar", "x", "no manifest that is read here"),
         ("list.parquet", "x", "cannot read"),
     ],
