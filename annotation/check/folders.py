@@ -5,20 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from annotation.check.finding import Finding, Subject
+from annotation.check.folder_pictures import FolderPictures
 from annotation.check.reading import read_mask
 from annotation.formats.files import MASK_FILE_BYTES, files_below, read_bounded
 from annotation.formats.model import FormatError
 from annotation.mask import Mask
-from annotation.pictures import Pictures
-from annotation.records import Item
-from annotation.sources.examine import examine
-from annotation.sources.folder import FolderSource
-from annotation.sources.names import item_names, safe_name
-from annotation.sources.source import Candidate
+from annotation.sources.names import item_names
 from annotation.store import Refused
 from million_ird.errors import UsageError
 
@@ -40,11 +35,10 @@ class Folders:
     images: Path
     sharp: Path | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class _Picture:
-    source: FolderSource
-    candidate: Candidate
+    @property
+    def is_mixed(self) -> bool:
+        """Whether masks lie among the pictures."""
+        return self.masks == self.images
 
 
 def find_folders(place: Path, images: Path | None = None, sharp: Path | None = None) -> Folders:
@@ -78,7 +72,7 @@ def find_folders(place: Path, images: Path | None = None, sharp: Path | None = N
 
 
 def folder_subjects(folders: Folders, only: str | None = None) -> Iterator[Subject]:
-    """Every mask with its picture, then masks without a picture, then pictures without a mask.
+    """Every mask with its picture, then masks without a picture, pictures without a mask, and files that are neither.
 
     Args:
         folders: where they are.
@@ -87,134 +81,105 @@ def folder_subjects(folders: Folders, only: str | None = None) -> Iterator[Subje
     Raises:
         UsageError: there is no mask, or a folder cannot be listed.
     """
-    masks, source = _mask_files(folders), FolderSource.at(str(folders.images), str(folders.sharp or ""))
-    pictures, refused = _pictures(source, folders)
-    matched: dict[str, str] = {}  # item name → the mask that has it
+    masks = _masks(folders)
+    pictures = FolderPictures(folders.images, folders.sharp, _is_marked if folders.is_mixed else None)
+    owners: dict[str, Path] = {}
     alone: list[tuple[str, Path]] = []
-    by_name = _names(pictures)
     for key, path in masks:
-        name = by_name.get(key)
+        name = pictures.named(key)
         if name is None:
             alone.append((key, path))
-        elif name in matched:
-            text = f"{matched[name]} is a mask of the same picture: remove one of them"
-            if only in (None, name):
-                yield _alone(folders, name, path, Finding("misnamed", "error", text))
-        else:
-            matched[name] = path.relative_to(folders.masks).as_posix()
-            if only in (None, name):
-                yield _subject(folders, name, path, pictures[name])
-    free = {name: picture for name, picture in pictures.items() if name not in matched}
-    for key, path in alone:
-        if only in (None, key):
-            yield _alone(folders, key, path, _no_picture(key, path, free))
-    for name, picture in free.items():
+            continue
+        earlier = owners.setdefault(name, path)
         if only in (None, name):
-            text = "no mask of that name: draw one, or leave the picture out"
-            where = picture.candidate.blurred
-            yield Subject(name, where, None, None, (Finding("no_mask", "warning", text),), counts=False)
-    for bad in refused:
-        if only in (None, bad.place):
-            finding = Finding("picture", "error", f"{bad.reason.replace('_', ' ')}: {bad.detail}")
-            yield Subject(bad.place, bad.place, None, None, (finding,), counts=False)
+            yield _matched(folders, pictures, name, path) if earlier == path else _second(folders, name, path, earlier)
+    free = [name for name in pictures.names if name not in owners]
+    yield from (_alone(folders, key, path, free) for key, path in alone if only in (None, key))
+    yield from (_unlabelled(pictures, name) for name in free if only in (None, name))
+    yield from (_refused(bad) for bad in pictures.refused if only in (None, bad.place))
 
 
 def number_of_masks(folders: Folders) -> int:
     """How many files `folder_subjects` takes for masks."""
-    return len(_mask_files(folders))
+    return len(_masks(folders))
+
+
+def mask_files(folder: Path) -> list[tuple[str, Path]]:
+    """(name without ending, path) of every picture file below a folder of masks; UsageError if there is none."""
+    return _masks(Folders(folder, folder / "elsewhere"))
 
 
 def _inner(place: Path, names: tuple[str, ...]) -> Path | None:
     return next((place / name for name in names if (place / name).is_dir()), None)
 
 
-def _mask_files(folders: Folders) -> list[tuple[str, Path]]:
-    """(name without ending, path) of every mask."""
+def _is_marked(name: str) -> bool:
+    return _MASK_MARK.fullmatch(name) is not None
+
+
+def _masks(folders: Folders) -> list[tuple[str, Path]]:
     try:
         files = files_below(folders.masks, _ENDINGS)
     except FormatError as error:
         raise UsageError(str(error)) from None
-    found = []
-    for relative, path in files:
-        key = item_names(relative)[0]
-        if folders.masks == folders.images:
-            mark = _MASK_MARK.fullmatch(key)
-            if mark is None:
-                continue
-            key = mark["stem"]
-        found.append((key, path))
+    found = [(item_names(relative)[0], path) for relative, path in files]
+    if folders.is_mixed:
+        marks = ((_MASK_MARK.fullmatch(key), path) for key, path in found)
+        found = [(mark["stem"], path) for mark, path in marks if mark is not None]
     if not found:
-        hint = " (called like a_mask.png, beside a.jpg); else name the pictures' folder by --images"
-        raise UsageError(f"there is no mask below {folders.masks}{hint if folders.masks == folders.images else ''}")
+        hint = " (called a_mask.png beside a.jpg); name the pictures' folder by --images" if folders.is_mixed else ""
+        raise UsageError(f"there is no mask below {folders.masks}{hint}")
     return found
 
 
-def _pictures(source: FolderSource, folders: Folders) -> tuple[dict[str, _Picture], list[Refused]]:
-    """Item name → picture, and files that are none."""
-    pictures: dict[str, _Picture] = {}
-    refused = []
-    for candidate in source.candidates():
-        if isinstance(candidate, Refused):
-            refused.append(candidate)
-        elif folders.masks != folders.images or _MASK_MARK.fullmatch(candidate.name) is None:
-            name = candidate.name if candidate.name not in pictures else candidate.other_name
-            pictures[name] = _Picture(source, candidate)
-    return pictures, refused
+def _matched(folders: Folders, pictures: FolderPictures, name: str, path: Path) -> Subject:
+    where = path.relative_to(folders.masks).as_posix()
+    found = pictures.read(name)
+    if isinstance(found, Refused):
+        text = f"{found.place}: {found.reason.replace('_', ' ')} ({found.detail})"
+        mask, wrong = _read(path, None)
+        return Subject(name, where, mask, None, (Finding("picture", "error", text), *wrong))
+    mask, wrong = _read(path, found.size)
+    return Subject(name, where, mask, found.size, wrong, found.blurred, found.sharp)
 
 
-def _names(pictures: dict[str, _Picture]) -> dict[str, str]:
-    """Everything that a mask may be called → the item it belongs to."""
-    names = {}
-    for name, picture in pictures.items():
-        names[item_names(picture.candidate.blurred)[0]] = name  # 00_blur.png for the pair 00
-        names[safe_name(picture.candidate.blurred)] = name  # a.jpg.png for a.jpg
-    return names | {name: name for name in pictures}
+def _second(folders: Folders, name: str, path: Path, earlier: Path) -> Subject:
+    other = earlier.relative_to(folders.masks).as_posix()
+    return _without_picture(
+        folders, name, path, "misnamed", f"{other} is a mask of the same picture: remove one of them"
+    )
 
 
-def _no_picture(key: str, path: Path, free: dict[str, _Picture]) -> Finding:
+def _alone(folders: Folders, key: str, path: Path, free: list[str]) -> Subject:
     near = [name for name in free if _plain(name) == _plain(key)]
     near = near or [name for name in free if _plain(name).rpartition("/")[2] == _plain(key).rpartition("/")[2]]
-    if len(near) == 1:
-        text = f"there is no picture {key}; {near[0]} has no mask: call the mask {near[0]}{path.suffix}"
-        return Finding("misnamed", "error", text)
-    return Finding("no_image", "error", f"there is no picture {key}: bring it, or remove the mask")
+    if len(near) != 1:
+        return _without_picture(
+            folders, key, path, "no_image", f"there is no picture {key}: bring it, or remove the mask"
+        )
+    text = f"there is no picture {key}; {near[0]} has no mask: call the mask {near[0]}{path.suffix}"
+    return _without_picture(folders, key, path, "misnamed", text)
+
+
+def _without_picture(folders: Folders, key: str, path: Path, rule: str, text: str) -> Subject:
+    mask, found = _read(path, None)
+    where = path.relative_to(folders.masks).as_posix()
+    return Subject(key, where, mask, None, (Finding(rule, "error", text), *found))
+
+
+def _unlabelled(pictures: FolderPictures, name: str) -> Subject:
+    finding = Finding("no_mask", "warning", "no mask of that name: draw one, or leave the picture out")
+    return Subject(name, pictures.file(name), None, None, (finding,), counts=False)
+
+
+def _refused(bad: Refused) -> Subject:
+    finding = Finding("picture", "error", f"{bad.reason.replace('_', ' ')}: {bad.detail}")
+    return Subject(bad.place, bad.place, None, None, (finding,), counts=False)
 
 
 def _plain(name: str) -> str:
     """A name without what people add, leave out or spell otherwise."""
     return _LEADING_ZEROS.sub("", _EXTRA.sub("", name.casefold()))
-
-
-def _alone(folders: Folders, key: str, path: Path, finding: Finding) -> Subject:
-    mask, found = _read(path, None)
-    return Subject(key, path.relative_to(folders.masks).as_posix(), mask, None, (finding, *found))
-
-
-def _subject(folders: Folders, name: str, path: Path, picture: _Picture) -> Subject:
-    where = path.relative_to(folders.masks).as_posix()
-    found = examine(picture.source, picture.candidate)
-    if isinstance(found, Refused):
-        text = f"{found.place}: {found.reason.replace('_', ' ')} ({found.detail})"
-        mask, wrong = _read(path, None)
-        return Subject(name, where, mask, None, (Finding("picture", "error", text), *wrong))
-    item = Item(
-        id=0,
-        name=name,
-        width=found.width,
-        height=found.height,
-        is_pair=found.sharp is not None,
-        blurred=found.blurred,
-        sharp=found.sharp,
-        sha256=found.sha256,
-        provenance=found.provenance,
-        sharp_sha256=found.sharp_sha256,
-        source=1,
-    )
-    pictures = Pictures({1: picture.source})
-    size = (found.width, found.height)
-    mask, wrong = _read(path, size)
-    sharp = partial(pictures.pixels, item, "sharp") if item.is_pair else None
-    return Subject(name, where, mask, size, wrong, partial(pictures.pixels, item), sharp)
 
 
 def _read(path: Path, size: tuple[int, int] | None) -> tuple[Mask | None, tuple[Finding, ...]]:
