@@ -24,6 +24,7 @@ def main(argv: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="million-ird annotate serve",
+        allow_abbrev=False,  # `--token SECRET` would be taken as the name of a file, and printed
         description="Serve a project's page. docs/annotation_server.md says how to let others in.",
         epilog="exit codes: 0 stopped by Ctrl-C or SIGTERM; 1 the project cannot be opened; 2 it cannot listen there",
     )
