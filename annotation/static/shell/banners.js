@@ -5,21 +5,20 @@ import { plainButton } from "./controls.js";
 import { confirmed } from "./dialogs.js";
 import { fill, make } from "./dom.js";
 import { icon } from "./icons.js";
-import { explain } from "./requests.js";
 import { saveWords } from "./words.js";
 
 export class Banners {
   /**
    * @param {HTMLElement} place
-   * @param {{editor: import("../engine/editor.js").Editor, notices: import("./notices.js").Notices}} page
+   * @param {import("../engine/editor.js").Editor} editor
    */
-  constructor(place, { editor, notices }) {
+  constructor(place, editor) {
     this.editor = editor;
-    this.notices = notices;
     this.conflict = make("div", { class: "banner conflict", hidden: true });
     this.saving = make("div", { class: "banner", hidden: true });
     fill(place, this.conflict, this.saving);
     this.state = "saved";
+    this.understood = false;
     editor.addEventListener("status", (event) => this.#status(event.detail));
     editor.addEventListener("conflict", (event) => this.#conflict(event.detail));
     editor.addEventListener("resolved", () => (this.conflict.hidden = true));
@@ -29,6 +28,7 @@ export class Banners {
   #status(status) {
     if (status.state !== this.state) this.#speak(status);
     this.state = status.state;
+    if (status.state === "saved") this.understood = false;
     const memory = status.journal === "memory" && status.unsent > 0;
     if (status.state === "offline") this.#offline(status);
     else if (status.state === "refused") this.#refused(status);
@@ -43,8 +43,16 @@ export class Banners {
 
   #offline(status) {
     const safe = status.journal === "memory" ? "This browser keeps nothing: do not close this page." : "Go on drawing: everything is kept in this browser and sent when the server is back.";
+    if (this.understood) return;
     const again = plainButton("Try now", () => this.editor.retry(), { class: "chip" });
-    this.#put("offline", "offline", `${saveWords(status)}. ${safe}`, [again]);
+    const close = plainButton("Understood", () => this.#understand(), { class: "chip" });
+    this.#put("offline", "offline", `${saveWords(status)}. ${safe}`, [again, close]);
+  }
+
+  /** The bar at the top goes on saying it; the wide line gets out of the way of the picture. */
+  #understand() {
+    this.understood = true;
+    this.saving.hidden = true;
   }
 
   #refused(status) {
@@ -59,7 +67,7 @@ export class Banners {
       text: "They exist in this browser alone and cannot be brought back. The mask goes back to what the server has.",
       action: "Drop them",
     });
-    if (sure) await this.#try(() => this.editor.discardUnsent());
+    if (sure) await this.editor.discardUnsent();
   }
 
   #put(kind, glyph, text, buttons) {
@@ -90,14 +98,7 @@ export class Banners {
   }
 
   #resolve(choice) {
-    return this.#try(() => this.editor.resolveConflict(choice));
+    return this.editor.resolveConflict(choice);
   }
 
-  async #try(action) {
-    try {
-      await action();
-    } catch (error) {
-      this.notices.fail(explain(error));
-    }
-  }
 }

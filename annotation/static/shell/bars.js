@@ -17,20 +17,9 @@ export function toolRail(place, { editor, command }) {
   fill(
     place,
     buttons.map(([, button]) => button),
-    make("span", { class: "gap", role: "presentation" }),
-    commandButton(command("undo"), { icon: "undo", class: "tool" }),
-    commandButton(command("redo"), { icon: "redo", class: "tool" }),
   );
   roving(place);
-  const [undo, redo] = [...place.querySelectorAll("button")].slice(-2);
-  const able = (button, on) => button.setAttribute("aria-disabled", String(!on));
-  able(undo, false);
-  able(redo, false);
   editor.addEventListener("tool", (event) => press(buttons, event.detail.tool));
-  editor.addEventListener("history", (event) => {
-    able(undo, event.detail.canUndo);
-    able(redo, event.detail.canRedo);
-  });
 }
 
 /**
@@ -39,9 +28,9 @@ export function toolRail(place, { editor, command }) {
  *   settings: import("./settings.js").KeptSettings, command: (id: string) => import("./commands.js").Command}} page
  */
 export function viewBar(place, { editor, workplace, settings, command }) {
-  const pictures = PICTURES.map(({ mode }) => [
+  const pictures = PICTURES.map(({ mode, text }) => [
     mode,
-    commandButton(command(`picture-${mode}`), { icon: /** @type {any} */ (mode), pressed: mode === "blurred", class: "tool" }),
+    commandButton(command(`picture-${mode}`), { icon: /** @type {any} */ (mode), text, pressed: mode === "blurred", class: "tool wide-text" }),
   ]);
   const pair = make("span", { class: "cluster", role: "group", "aria-label": "Frame" }, pictures.map(([, button]) => button));
   const outline = commandButton(command("overlay-outline"), { icon: "outline", class: "tool", pressed: false });
@@ -51,8 +40,8 @@ export function viewBar(place, { editor, workplace, settings, command }) {
   fill(
     place,
     make("span", { class: "cluster" }, commandButton(command("zoom-out"), { icon: "minus", class: "tool" }), zoom, commandButton(command("zoom-in"), { icon: "plus", class: "tool" })),
-    make("span", { class: "cluster" }, commandButton(command("fit"), { icon: "fit", class: "tool" }), commandButton(command("pixels"), { icon: "pixels", class: "tool" })),
-    make("span", { class: "cluster", role: "group", "aria-label": "Mask" }, outline, hidden),
+    make("span", { class: "cluster" }, commandButton(command("fit"), { icon: "fit", class: "tool" }), commandButton(command("pixels"), { icon: "pixels", class: "tool roomy" })),
+    make("span", { class: "cluster roomy", role: "group", "aria-label": "Mask" }, outline, hidden),
     pair,
     where,
   );

@@ -11,18 +11,19 @@
  * @property {boolean} [repeats] whether holding the key down repeats it
  * @property {boolean} [always] works even where one-key shortcuts are switched off
  * @property {string} [note] more for the help
+ * @property {string} [family] commands of one family stand in one row of the help, under this text
  *
  * @typedef {import("./main.js").Page} Page
  */
 
 export const TOOLS = [
-  { tool: "brush", text: "Brush", key: "B", note: "with Alt held it takes away" },
-  { tool: "eraser", text: "Eraser", key: "E" },
-  { tool: "polygon", text: "Polygon", key: "P", note: "a click is a corner, Enter or the first corner closes it" },
-  { tool: "fill", text: "Fill", key: "F", note: "fills the enclosed area under the cursor" },
-  { tool: "scissors", text: "Magnetic outline", key: "S", note: "clings to edges between two clicks" },
-  { tool: "grabcut", text: "GrabCut in a box", key: "G", note: "draw a box around the thing; the machine cuts it out" },
-  { tool: "pan", text: "Move the picture", key: "H", note: "or hold Space and drag" },
+  { tool: "brush", text: "Brush", key: "B", hint: "Drag over what is blurred; with Alt held it takes away." },
+  { tool: "eraser", text: "Eraser", key: "E", hint: "Drag over what is not blurred." },
+  { tool: "polygon", text: "Polygon", key: "P", hint: "Click corners; Enter or the first corner closes it, Backspace takes one back." },
+  { tool: "fill", text: "Fill", key: "F", hint: "Click inside an outline that you drew; with Alt it empties what is marked." },
+  { tool: "scissors", text: "Magnetic outline", key: "S", hint: "Click along an edge: the line between clings to it. Enter closes it." },
+  { tool: "grabcut", text: "GrabCut", key: "G", hint: "Draw a box around one thing; the machine cuts it out." },
+  { tool: "pan", text: "Move the picture", key: "H", hint: "Drag it. Holding Space does so with any tool." },
 ];
 
 export const PICTURES = [
@@ -36,7 +37,7 @@ export const STATE_KEYS = [
   { state: "in_progress", text: "In progress", key: "I" },
   { state: "done", text: "Done", key: "D" },
   { state: "needs_review", text: "Needs review", key: "R" },
-  { state: "skipped", text: "Skip …", key: "X" },
+  { state: "skipped", text: "Skip", key: "X" },
   { state: "todo", text: "To do", key: "Shift+T" },
 ];
 
@@ -66,12 +67,12 @@ export function commandTable(page) {
 
 function tools({ editor }) {
   const group = "Tools";
-  return TOOLS.map(({ tool, text, key, note }) => ({
+  return TOOLS.map(({ tool, text, key, hint }) => ({
     id: `tool-${tool}`,
     group,
     text,
     keys: [key],
-    note,
+    note: hint,
     run: () => editor.setTool(tool),
   }));
 }
@@ -81,10 +82,10 @@ function brush({ settings, drawing }) {
   const resize = (factor) => () => settings.set("size", stepped(settings.get("size"), factor));
   const harden = (change) => () => settings.set("hardness", within(settings.get("hardness") + change, 0, 1));
   return [
-    { id: "smaller", group, text: "Smaller brush", keys: ["["], repeats: true, run: resize(1 / 1.15) },
-    { id: "larger", group, text: "Larger brush", keys: ["]"], repeats: true, run: resize(1.15) },
-    { id: "softer", group, text: "Softer edge", keys: ["{"], repeats: true, run: harden(-0.1) },
-    { id: "harder", group, text: "Harder edge", keys: ["}"], repeats: true, run: harden(0.1) },
+    { id: "smaller", family: "Smaller, larger brush", group, text: "Smaller brush", keys: ["["], repeats: true, run: resize(1 / 1.15) },
+    { id: "larger", family: "Smaller, larger brush", group, text: "Larger brush", keys: ["]"], repeats: true, run: resize(1.15) },
+    { id: "softer", family: "Softer, harder edge", group, text: "Softer edge", keys: ["{"], repeats: true, run: harden(-0.1) },
+    { id: "harder", family: "Softer, harder edge", group, text: "Harder edge", keys: ["}"], repeats: true, run: harden(0.1) },
     { id: "subtract", group, text: "Take away instead of adding", keys: ["Q"], run: () => drawing.toggleSubtract() },
     { id: "clear", group, text: "Empty the mask", keys: ["Shift+Delete"], run: () => drawing.clear() },
   ];
@@ -112,6 +113,7 @@ function keyboardDrawing({ editor, drawing }) {
       group,
       text: `Move the cursor ${name} by ${stride === 1 ? "a pixel" : `${stride} pixels`}`,
       keys: [`${prefix}${key}`],
+      family: `Move the cursor by ${stride === 1 ? "a pixel" : `${stride} pixels`}`,
       repeats: true,
       run: () => editor.moveCursor(x * stride, y * stride),
     }));
@@ -124,6 +126,7 @@ function keyboardDrawing({ editor, drawing }) {
       text: "Put the tool down or lift it; close an outline",
       keys: ["Enter"],
       run: () => editor.finish() || editor.pressCursor(),
+      note: "any tool draws so: a box of GrabCut begins and ends with it",
     },
     {
       id: "pan",
@@ -142,14 +145,14 @@ function seeing({ editor, settings, drawing }) {
   const group = "View";
   const opacity = (change) => () => settings.set("opacity", within(settings.get("opacity") + change, 0.05, 1));
   return [
-    { id: "zoom-in", group, text: "Zoom in", keys: ["+", "="], repeats: true, run: () => editor.zoomBy(1.25) },
-    { id: "zoom-out", group, text: "Zoom out", keys: ["-"], repeats: true, run: () => editor.zoomBy(0.8) },
+    { id: "zoom-in", family: "Zoom in, out", group, text: "Zoom in", keys: ["+", "="], repeats: true, run: () => editor.zoomBy(1.25) },
+    { id: "zoom-out", family: "Zoom in, out", group, text: "Zoom out", keys: ["-"], repeats: true, run: () => editor.zoomBy(0.8) },
     { id: "fit", group, text: "Fit the picture", keys: ["0"], run: () => editor.fit() },
     { id: "pixels", group, text: "One image pixel per screen pixel", keys: ["9"], run: () => editor.zoomTo(1 / devicePixelRatio) },
     { id: "overlay-outline", group, text: "Outline only", keys: ["O"], run: () => drawing.toggleOverlay("outline") },
     { id: "overlay-hidden", group, text: "Hide the mask", keys: ["U"], run: () => drawing.toggleOverlay("hidden") },
-    { id: "fainter", group, text: "Fainter overlay", keys: [","], repeats: true, run: opacity(-0.05) },
-    { id: "stronger", group, text: "Stronger overlay", keys: ["."], repeats: true, run: opacity(0.05) },
+    { id: "fainter", family: "Fainter, stronger overlay", group, text: "Fainter overlay", keys: [","], repeats: true, run: opacity(-0.05) },
+    { id: "stronger", family: "Fainter, stronger overlay", group, text: "Stronger overlay", keys: ["."], repeats: true, run: opacity(0.05) },
     { id: "colour", group, text: "Next overlay colour", keys: ["C"], run: () => drawing.nextColour() },
   ];
 }

@@ -8,10 +8,11 @@ import { icon } from "./icons.js";
 /**
  * Show a dialog and wait until it closes.
  *
- * @param {{title: string, content: (close: (value?: any) => void) => Node[], class?: string}} about
+ * @param {{title: string, content: (close: (value?: any) => void) => Node[], class?: string, needed?: boolean}} about
+ *   needed: it has no way out but an answer
  * @returns {Promise<any>} what it was closed with; null where it was dismissed
  */
-export function showDialog({ title, content, class: kind = "" }) {
+export function showDialog({ title, content, class: kind = "", needed = false }) {
   return new Promise((resolve) => {
     const id = freshId("dialog");
     let answer = null;
@@ -21,15 +22,16 @@ export function showDialog({ title, content, class: kind = "" }) {
     };
     const dismiss = make("button", { type: "button", class: "quiet dismiss", "aria-label": "Close", onclick: () => close() }, icon("close"));
     const dialog = /** @type {HTMLDialogElement} */ (
-      make("dialog", { class: kind, "aria-labelledby": id }, make("h2", { id }, title), ...content(close), dismiss)
+      make("dialog", { class: kind, "aria-labelledby": id }, make("h2", { id }, title), ...content(close), ...(needed ? [] : [dismiss]))
     );
     dialog.addEventListener("close", () => {
       dialog.remove();
       resolve(answer);
     });
     dialog.addEventListener("click", (event) => {
-      if (event.target === dialog) close(); // the backdrop
+      if (event.target === dialog && !needed) close(); // the backdrop
     });
+    dialog.addEventListener("cancel", (event) => needed && event.preventDefault());
     document.body.append(dialog);
     dialog.showModal();
   });
@@ -37,13 +39,13 @@ export function showDialog({ title, content, class: kind = "" }) {
 
 /**
  * @param {string} action what the button says
- * @param {(close: (value?: any) => void) => void} accept
+ * @param {((value?: any) => void) | null} close null: there is no way back
  */
 export function dialogButtons(action, close, { danger = false } = {}) {
   return make(
     "div",
     { class: "dialog-buttons" },
-    make("button", { type: "button", class: "quiet", onclick: () => close() }, "Cancel"),
+    close && make("button", { type: "button", class: "quiet", onclick: () => close() }, "Cancel"),
     make("button", { type: "submit", class: danger ? "danger" : "primary" }, action),
   );
 }

@@ -4,7 +4,7 @@ import { plainButton } from "./controls.js";
 import { fill, make } from "./dom.js";
 import { icon } from "./icons.js";
 import { explain } from "./requests.js";
-import { clock, count, kindWord, percent } from "./words.js";
+import { clock, count, kindWord, percent, plural } from "./words.js";
 
 /** Rows that are drawn at first; a mask may have hundreds. */
 const FIRST = 60;
@@ -57,7 +57,7 @@ export class HistorySection {
 
   #draw(revisions, item) {
     const head = this.workplace.layer.head;
-    this.note.textContent = `${count(revisions.length)} stored states; none is ever overwritten.`;
+    this.note.textContent = `${plural(revisions.length, "stored state")}; nothing is ever overwritten.`;
     const rows = revisions.slice(0, this.length).map((revision) => this.#row(revision, head, item));
     const more = revisions.length > this.length && make("li", { class: "more" }, plainButton("Show older", () => this.#older(), { class: "toggle wide" }));
     fill(this.list, rows, more);
@@ -93,12 +93,7 @@ export class HistorySection {
   }
 
   async #restore(revision) {
-    try {
-      await this.editor.restore(revision.id);
-      this.notices.show(`Restored: ${kindWord(revision.kind)}, ${clock(revision.at)}. Undo takes it back.`);
-      this.load();
-    } catch (error) {
-      this.notices.fail(explain(error));
-    }
+    await this.editor.restore(revision.id); // the editor says itself where that did not work
+    if (this.editor.head === revision.id) this.notices.show(`Restored: ${kindWord(revision.kind)}, ${clock(revision.at)}.`);
   }
 }

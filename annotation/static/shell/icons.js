@@ -58,7 +58,7 @@ const PATHS = {
  * @returns {SVGSVGElement}
  */
 export function icon(name) {
-  const namespace = "http://www.w3.org/20/svg";
+  const namespace = "http://www.w3.org/2000/svg";
   const svg = document.createElementNS(namespace, "svg");
   svg.setAttribute("viewBox", "0 0 20 20");
   svg.setAttribute("class", `icon icon-${name}`);

@@ -17,11 +17,12 @@ import { Notices } from "./notices.js";
 import { PairSection } from "./pair_section.js";
 import { Panel } from "./panel.js";
 import { Person } from "./person.js";
-import { proposalStrip } from "./proposal_strip.js";
+import { proposalLine } from "./proposal_line.js";
 import { Queue } from "./queue.js";
 import { explain, Requests } from "./requests.js";
 import { go, parseRoute } from "./route.js";
 import { KeptSettings } from "./settings.js";
+import { Strip } from "./strip.js";
 import { toolSection } from "./tool_section.js";
 import { topBar } from "./top_bar.js";
 import { WindowsSection } from "./windows_section.js";
@@ -55,7 +56,7 @@ async function start() {
   const page = assemble(settings, requests, project);
   await page.queue.start();
   await openFirst(page);
-  if (!page.person.name) page.person.ask();
+  await page.person.known();
 }
 
 /** @returns {Page} */
@@ -65,7 +66,8 @@ function assemble(settings, requests, project) {
   const picture = byId("picture");
   const editor = new Editor(picture, { annotator: person.name, project: project.name });
   const workplace = new Workplace(editor, requests, () => person.name);
-  const notices = new Notices(byId("strip"));
+  const strip = new Strip(byId("strip"));
+  const notices = new Notices(strip);
   const drawing = new Drawing(editor, settings, notices);
   const drawers = new Drawers();
   const open = (id) => {
@@ -74,16 +76,16 @@ function assemble(settings, requests, project) {
   };
   const queue = new Queue(byId("queue"), { requests, workplace, notices, open });
   const states = new Marking(workplace, { requests, person, notices, queue });
-  const help = new Help(() => commands, settings);
+  const help = new Help(() => commands, settings, person);
   const parts = { settings, requests, project, person, picture, editor, workplace, notices, drawing, drawers, queue, states, help };
   const page = /** @type {Page} */ ({ ...parts, panel: null, command: (id) => commands.find((each) => each.id === id) });
   const commands = commandTable({ ...page, panel: { open: (tab) => page.panel.open(tab) } });
   page.panel = sections(page);
-  topBar({ item: byId("bar-item"), states: byId("bar-states"), save: byId("bar-save"), person: byId("bar-person") }, page);
+  topBar(page);
   toolRail(byId("rail"), page);
   viewBar(byId("viewbar"), page);
-  proposalStrip(byId("strip"), page);
-  new Banners(byId("banners"), page);
+  proposalLine(strip, page);
+  new Banners(byId("banners"), editor);
   bindKeys(commands, () => settings.get("keys"));
   connect(page);
   return page;

@@ -71,11 +71,8 @@ export class Marking {
     const { layer } = this.workplace;
     if (!layer?.is_proposal) return this.notices.show("There is no proposal to accept here.");
     if (!(await this.person.known())) return false;
-    return this.#try(async () => {
-      await this.editor.accept();
-      announce("Proposal accepted");
-      return true;
-    });
+    await this.editor.accept(); // the editor says itself where that did not work
+    return true;
   }
 
   async propose() {

@@ -1,18 +1,17 @@
 /** One line that appears for a while above the picture and is spoken: what happened, or why something did not. */
 
 import { announce, warn } from "./announcer.js";
-import { fill, make } from "./dom.js";
+import { plainButton } from "./controls.js";
+import { make } from "./dom.js";
 import { icon } from "./icons.js";
 
 /** How long a line stays, milliseconds: long enough to read twice. Errors stay until the next line or a click. */
 const STAY = 6000;
 
 export class Notices {
-  /** @param {HTMLElement} place */
-  constructor(place) {
-    this.line = make("p", { class: "notice", hidden: true });
-    this.line.addEventListener("click", () => this.hide());
-    place.append(this.line);
+  /** @param {import("./strip.js").Strip} strip */
+  constructor(strip) {
+    this.strip = strip;
     this.timer = 0;
   }
 
@@ -32,13 +31,13 @@ export class Notices {
   }
 
   hide() {
-    this.line.hidden = true;
+    this.strip.put("notice");
   }
 
   #put(text, bad) {
     clearTimeout(this.timer);
-    this.line.classList.toggle("bad", bad);
-    fill(this.line, bad && icon("warning"), make("span", {}, text));
-    this.line.hidden = false;
+    this.strip.mark("notice", "bad", bad);
+    const close = bad && plainButton("Close this line", () => this.hide(), { icon: "close", class: "tool" });
+    this.strip.put("notice", bad && icon("warning"), make("span", { class: "words" }, text), close);
   }
 }

@@ -20,7 +20,7 @@ export class Person {
     return Boolean(this.name) || this.ask();
   }
 
-  /** @returns {Promise<boolean>} whether there is a name afterwards */
+  /** A first name is needed: a stroke without one would be refused. @returns {Promise<boolean>} whether there is one now */
   ask() {
     this.asking ??= this.#ask().finally(() => {
       this.asking = null;
@@ -29,7 +29,9 @@ export class Person {
   }
 
   async #ask() {
-    const name = await showDialog({ title: "Who draws here?", content: (close) => this.#content(close) });
+    const needed = !this.name;
+    const name = await showDialog({ title: "Who draws here?", content: (close) => this.#content(close), needed });
+    if (!name && needed) return this.#ask(); // some browsers let a second Escape through
     if (name && this.settings.set("annotator", name)) announce(`You draw as ${name}`);
     return Boolean(this.name);
   }
@@ -44,7 +46,7 @@ export class Person {
       const tidy = field.value.trim().replace(/\s+/g, " ");
       if (tidy) close(tidy);
     };
-    const form = make("form", { onsubmit: submit }, make("label", { for: id }, "Your name"), field, dialogButtons("Start", close));
+    const form = make("form", { onsubmit: submit }, make("label", { for: id }, "Your name"), field, dialogButtons(this.name ? "Change" : "Start", this.name ? close : null));
     return [make("p", {}, "Every stroke carries the name of whoever drew it. It is kept in this browser and in the project, nowhere else."), form];
   }
 }

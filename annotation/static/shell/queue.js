@@ -235,7 +235,7 @@ export class Queue {
 
   #drawProgress(counts, items) {
     const parts = ["done", "needs_review", "skipped", "in_progress"];
-    const bars = parts.map((state) => {
+    const bars = parts.filter((state) => counts[state] > 0).map((state) => {
       const bar = make("span", { class: `part state-${state}` });
       bar.style.flexGrow = String(counts[state]);
       return bar;

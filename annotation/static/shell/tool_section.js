@@ -18,9 +18,9 @@ export function toolSection({ settings, editor, command }) {
   const overlay = choices({
     name: "Mask",
     choices: [
-      { value: "fill", text: "Filled", icon: "filled" },
-      { value: "outline", text: "Outline", icon: "outline", key: "O" },
-      { value: "hidden", text: "Hidden", icon: "hidden", key: "U" },
+      { value: "fill", text: "Filled" },
+      { value: "outline", text: "Outline", key: "O" },
+      { value: "hidden", text: "Hidden", key: "U" },
     ],
     value: settings.get("overlay"),
     change: keep("overlay"),
@@ -32,12 +32,12 @@ export function toolSection({ settings, editor, command }) {
     change: keep("colour"),
     class: "swatches",
   });
-  const subtract = commandButton(command("subtract"), { text: "Take away", icon: "minus", class: "toggle", pressed: false });
+  const subtract = commandButton(command("subtract"), { text: true, icon: "minus", class: "toggle", pressed: false });
   editor.addEventListener("tool", (event) => subtract.setAttribute("aria-pressed", String(event.detail.subtract)));
   const set = { size: size.set, hardness: hardness.set, opacity: opacity.set, overlay: overlay.set, colour: colour.set };
   settings.addEventListener("change", (event) => set[event.detail]?.(settings.get(event.detail)));
   const soft =
-    "At full hardness the brush is a plain disc. Softer, its outer ring takes only pixels that look like the one under the cursor, so that the edge follows the picture.";
+    "At full hardness the brush is a plain disc. Below, its outer ring takes only pixels that look like the one under its centre, so that the edge follows the picture.";
   return {
     element: make(
       "section",
@@ -47,7 +47,7 @@ export function toolSection({ settings, editor, command }) {
       hardness.row,
       make("p", { class: "hint" }, soft),
       pressureBox(settings),
-      make("div", { class: "pair-buttons" }, subtract, commandButton(command("clear"), { text: "Empty", icon: "close", class: "toggle" })),
+      make("div", { class: "stacked-buttons" }, subtract, commandButton(command("clear"), { text: true, icon: "close", class: "toggle" })),
       make("h2", {}, "Overlay"),
       overlay.group,
       opacity.row,

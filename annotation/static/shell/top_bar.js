@@ -2,21 +2,19 @@
 
 import { STATE_KEYS } from "./commands.js";
 import { commandButton, plainButton, press, roving } from "./controls.js";
-import { fill, make } from "./dom.js";
+import { byId, fill, make } from "./dom.js";
 import { icon } from "./icons.js";
 import { saveWords } from "./words.js";
 
 const SAVE_ICONS = { saved: "saved", saving: "saving", offline: "offline", conflict: "people", refused: "warning" };
 
-/**
- * @param {{item: HTMLElement, states: HTMLElement, save: HTMLElement, person: HTMLElement}} places
- * @param {import("./main.js").Page} page
- */
-export function topBar(places, page) {
-  itemPlace(places.item, page);
-  statePlace(places.states, page);
-  savePlace(places.save, page);
-  personPlace(places.person, page);
+/** @param {import("./main.js").Page} page */
+export function topBar(page) {
+  itemPlace(byId("bar-item"), page);
+  undoPlace(byId("bar-undo"), page);
+  statePlace(byId("bar-states"), page);
+  savePlace(byId("bar-save"), page);
+  personPlace(byId("bar-person"), page);
 }
 
 function itemPlace(place, { command, workplace, project }) {
@@ -48,6 +46,18 @@ function drawMasks(place, workplace, command) {
   const button = commandButton(command("other-mask"), { icon: "people", text: words(layer), class: "toggle" });
   button.title = `${words(layer)} is open. Show ${words(other).toLowerCase()} (Shift M)`;
   return fill(place, button);
+}
+
+function undoPlace(place, { command, editor }) {
+  const undo = commandButton(command("undo"), { icon: "undo", class: "tool" });
+  const redo = commandButton(command("redo"), { icon: "redo", class: "tool" });
+  const able = (canUndo, canRedo) => {
+    undo.setAttribute("aria-disabled", String(!canUndo));
+    redo.setAttribute("aria-disabled", String(!canRedo));
+  };
+  fill(place, undo, redo);
+  able(false, false);
+  editor.addEventListener("history", ({ detail }) => able(detail.canUndo, detail.canRedo));
 }
 
 function statePlace(place, { command, workplace }) {
@@ -84,7 +94,7 @@ function savePlace(place, { editor }) {
 
 function personPlace(place, { command, person, settings }) {
   const name = make("span", { class: "person-name" });
-  const button = plainButton("You", () => person.ask(), { icon: "person", class: "tool wide-text", text: "You" });
+  const button = plainButton("You", () => person.ask(), { icon: "person", class: "tool wide-text roomy", text: "You" });
   button.lastElementChild?.replaceWith(name);
   const show = () => {
     name.textContent = person.name || "Who draws?";
@@ -95,7 +105,7 @@ function personPlace(place, { command, person, settings }) {
   show();
   fill(
     place,
-    commandButton(command("second"), { icon: "people", class: "tool" }),
+    commandButton(command("second"), { icon: "people", class: "tool roomy" }),
     button,
     commandButton(command("help"), { icon: "question", class: "tool" }),
     commandButton(command("drawer-panel"), { icon: "panel", class: "tool", drawer: "panel" }),

@@ -35,7 +35,7 @@ export class WindowsSection {
     });
     this.body = make("div", { class: "windows" });
     this.element = make("section", {}, make("h2", {}, "Windows of LMD-ViT"), rule.group, this.body);
-    settings.addEventListener("change", (event) => event.detail === "rule" && this.#load());
+    settings.addEventListener("change", (event) => event.detail === "rule" && this.#needed && this.#load());
     workplace.addEventListener("layer", (event) => event.detail.layer.id === workplace.layer.id && this.#soon());
   }
 
@@ -43,12 +43,16 @@ export class WindowsSection {
   show(visible) {
     this.visible = visible;
     if (visible) this.#load();
-    else this.#draw("");
+  }
+
+  /** Whether anybody looks: the section is open, or its windows stand over the picture. */
+  get #needed() {
+    return this.visible || this.size !== "";
   }
 
   #soon() {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.visible && this.#load(), PAUSE);
+    this.timer = setTimeout(() => this.#needed && this.#load(), PAUSE);
   }
 
   async #load() {
@@ -114,7 +118,7 @@ export class WindowsSection {
   }
 
   #draw(size) {
-    const about = this.visible && this.found && size ? this.found.sizes[size] : null;
+    const about = this.found && size ? this.found.sizes[size] : null;
     this.editor.setWindows(about ? { size: Number(size), ...about, pad: this.found.pad } : null);
   }
 }
