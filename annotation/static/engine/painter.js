@@ -41,7 +41,7 @@ export class Painter {
       const canvas = document.createElement("canvas");
       canvas.dataset.layer = name;
       canvas.setAttribute("aria-hidden", "true");
-      Object.assign(canvas.style, { position: "absolute", left: "0", top: "0", width: "100%", height: "100%", pointerEvents: "none" });
+      Object.assign(canvas.style, { position: "absolute", left: "0", top: "0", pointerEvents: "none" });
       stage.append(canvas);
       this.#contexts.set(name, /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d")));
     }
@@ -60,6 +60,9 @@ export class Painter {
     for (const { canvas } of this.#contexts.values()) {
       canvas.width = Math.max(1, Math.round(width * this.#ratio));
       canvas.height = Math.max(1, Math.round(height * this.#ratio));
+      // Exactly as large as its pixels: a stage of 630.2 pixels would stretch a canvas of 630 and soften every edge.
+      canvas.style.width = `${canvas.width / this.#ratio}px`;
+      canvas.style.height = `${canvas.height / this.#ratio}px`;
     }
     this.redraw();
   }
