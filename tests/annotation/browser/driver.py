@@ -132,8 +132,8 @@ class AnnotationPage:
 
     def fit(self) -> None:
         """Assumes the view that shows the whole picture."""
-        box = self.stage_box()
-        self.view = View.fitted((box["width"], box["height"]), (self.item["width"], self.item["height"]))
+        inside = self.page.locator("#picture").evaluate("stage => [stage.clientWidth, stage.clientHeight]")
+        self.view = View.fitted(inside, (self.item["width"], self.item["height"]))
 
     def zoom(self, around: tuple[float, float], smaller: int = 0) -> float:
         """Zooms as far as it goes around a point, and so many steps out again; returns the scale."""
