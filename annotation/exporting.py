@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import partial
@@ -14,7 +15,16 @@ from pathlib import Path
 from annotation.formats.files import INDEX_NAME
 from annotation.formats.index import Index, IndexItem, read_index, to_table
 from annotation.formats.json_file import to_json
-from annotation.formats.model import Format, FormatError, Labelled, PictureFile, Reading, Unreadable, Writing, Written
+from annotation.formats.model import (
+    Format,
+    FormatError,
+    Labelled,
+    PictureFile,
+    Reading,
+    Unreadable,
+    Writing,
+    Written,
+)
 from annotation.formats.names import is_safe
 from annotation.formats.registry import open_format
 from annotation.mask import Mask, MaskError, encode_mask
@@ -24,7 +34,7 @@ from annotation.project import Project
 from annotation.records import STATES, Item, Layer, State
 from million_ird.errors import MillionIrdError, StoreError, UsageError
 
-_PART = ".part"
+_PART = ".million-ird-export.part"
 """Folder inside the export where files are written and compared before they are moved into place."""
 
 
@@ -78,27 +88,19 @@ def export_masks(
     form = open_format(settings.format)
     before = _check_folder(folder, settings.format)
     chosen, left_out = choose(project, settings, form)
-    if not chosen:
-        raise FormatError(nothing_to_export(left_out))
-    index = Index(settings.format, project.name, settings.layer, False, left_out=tuple(left_out))
+    masks = {each.item.name: _labelled(project, each) for each in chosen}
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        earlier = before.files if before else ()
-        _write_index(folder, replace(index, files=earlier))
-        part = folder / _PART
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir()
-        masks = [_labelled(project, each) for each in chosen]
-        written = list(_advancing(form.write(masks, part, settings.writing), advance))
-        items = tuple(compare(part, form, masks, written, advance))
-        files = tuple(sorted({file for item in items for file in item.files}))
-        _write_index(folder, replace(index, files=tuple(sorted({*files, *earlier}))))
-        _move_into_place(part, folder, files, earlier)
-        done = replace(index, is_complete=True, items=items, files=files)
-        _write_index(folder, done)
+        with _part_of(folder) as part:
+            items, skipped = _stage(form, masks, part, settings.writing, advance) if masks else ((), ())
+            left_out += skipped
+            if not items:
+                raise FormatError(nothing_to_export(left_out))
+            files = tuple(sorted({file for item in items for file in item.files}))
+            index = Index(settings.format, project.name, settings.layer, True, items, tuple(left_out), files)
+            _publish(part, folder, index, before.files if before else ())
     except OSError as error:
         raise StoreError(f"cannot write {folder}: {error.strerror or error}") from error
-    return done
+    return index
 
 
 def choose(project: Project, settings: ExportSettings, form: Format) -> tuple[list[_Chosen], list[tuple[str, str]]]:
@@ -120,6 +122,22 @@ def nothing_to_export(left_out: Sequence[tuple[str, str]]) -> str:
         return "the project has no items yet"
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in Counter(reason for _, reason in left_out).items())
     return f"nothing to export: of {len(left_out):,} items, {reasons}"
+
+
+def _stage(
+    form: Format, masks: Mapping[str, Labelled], part: Path, writing: Writing, advance: Callable[[str], None]
+) -> tuple[tuple[IndexItem, ...], list[tuple[str, str]]]:
+    """Writes everything into a folder of its own and compares it; (name, reason) of the items that were skipped."""
+    written, skipped = [], []
+    for outcome in form.write(list(masks.values()), part, writing):
+        if isinstance(outcome, Written):
+            written.append(outcome)
+        else:
+            skipped.append((outcome.name, outcome.reason))
+        advance(outcome.name)
+    if not written:
+        return (), skipped
+    return tuple(compare(part, form, [masks[each.name] for each in written], written, advance)), skipped
 
 
 def compare(
@@ -223,10 +241,32 @@ def _read_back(
     return back
 
 
-def _advancing(written: Iterable[Written], advance: Callable[[str], None]) -> Iterator[Written]:
-    for each in written:
-        advance(each.name)
-        yield each
+@contextmanager
+def _part_of(folder: Path) -> Iterator[Path]:
+    """A fresh folder within the export's; what is left of it goes, and so does a folder that stays empty."""
+    part = folder / _PART
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        yield part
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+        if not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def _publish(part: Path, folder: Path, index: Index, earlier: Sequence[str]) -> None:
+    """Moves files into place. The index says that the export is whole only when it is; until then, that it owns what
+    is there, so that an interrupted export can be run again."""
+    _write_index(folder, replace(index, is_complete=False, files=tuple(sorted({*index.files, *earlier}))))
+    for file in index.files:
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (part / file).replace(folder / file)
+    for file in set(earlier) - set(index.files):
+        if is_safe(file):
+            (folder / file).unlink(missing_ok=True)
+            _remove_empty((folder / file).parent, folder)
+    _write_index(folder, index)
 
 
 def _check_folder(folder: Path, form: str) -> Index | None:
@@ -237,22 +277,11 @@ def _check_folder(folder: Path, form: str) -> Index | None:
         before = read_index(folder)
     except MillionIrdError as error:
         raise UsageError(f"{error}; choose another folder") from None
-    if before is None and folder.is_dir() and any(folder.iterdir()):
+    if before is None and folder.is_dir() and any(entry.name != _PART for entry in folder.iterdir()):
         raise UsageError(f"{folder} holds files that no export wrote: choose a new folder, so that none is overwritten")
     if before is not None and before.format != form:
         raise UsageError(f"{folder} holds an export as {before.format}: choose another folder for {form}")
     return before
-
-
-def _move_into_place(part: Path, folder: Path, files: Iterable[str], earlier: Iterable[str]) -> None:
-    for file in files:
-        (folder / file).parent.mkdir(parents=True, exist_ok=True)
-        (part / file).replace(folder / file)
-    shutil.rmtree(part)
-    for file in set(earlier) - set(files):
-        if is_safe(file):
-            (folder / file).unlink(missing_ok=True)
-            _remove_empty((folder / file).parent, folder)
 
 
 def _remove_empty(inner: Path, folder: Path) -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import io
 import math
 import pickle
-import pickletools
 from typing import Any
 
 import numpy as np
@@ -20,16 +19,24 @@ from numpy.typing import NDArray
 
 from annotation.mask import MAX_PIXELS, MaskError
 
-_INSTRUCTIONS = frozenset(
-    (
-        *("PROTO", "FRAME", "STOP", "GLOBAL", "STACK_GLOBAL", "REDUCE", "BUILD", "MARK"),
-        *("EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "EMPTY_LIST", "LIST", "APPEND", "APPENDS"),
-        *("EMPTY_DICT", "DICT", "SETITEM", "SETITEMS", "NONE", "NEWTRUE", "NEWFALSE"),
-        *("BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "SHORT_BINUNICODE", "BINUNICODE"),
-        *("SHORT_BINBYTES", "BINBYTES", "BINBYTES8"),
-        *("BINPUT", "LONG_BINPUT", "MEMOIZE", "BINGET", "LONG_BINGET"),
-    )
-)
+_FIXED = {
+    **dict.fromkeys((pickle.PROTO, pickle.BININT1, pickle.BINPUT, pickle.BINGET), 1),
+    **dict.fromkeys((pickle.BININT2,), 2),
+    **dict.fromkeys((pickle.BININT, pickle.LONG_BINPUT, pickle.LONG_BINGET), 4),
+    **dict.fromkeys((pickle.FRAME, pickle.BINFLOAT), 8),
+    **dict.fromkeys((pickle.STOP, pickle.STACK_GLOBAL, pickle.REDUCE, pickle.BUILD, pickle.MARK, pickle.MEMOIZE), 0),
+    **dict.fromkeys((pickle.EMPTY_TUPLE, pickle.TUPLE, pickle.TUPLE1, pickle.TUPLE2, pickle.TUPLE3), 0),
+    **dict.fromkeys((pickle.EMPTY_LIST, pickle.LIST, pickle.APPEND, pickle.APPENDS), 0),
+    **dict.fromkeys((pickle.EMPTY_DICT, pickle.DICT, pickle.SETITEM, pickle.SETITEMS), 0),
+    **dict.fromkeys((pickle.NONE, pickle.NEWTRUE, pickle.NEWFALSE), 0),
+}
+"""Instructions that are known, with the bytes of their argument."""
+_COUNTED = {
+    **dict.fromkeys((pickle.LONG1, pickle.SHORT_BINUNICODE, pickle.SHORT_BINBYTES), 1),
+    **dict.fromkeys((pickle.BINUNICODE, pickle.BINBYTES), 4),
+    pickle.BINBYTES8: 8,
+}
+"""Instructions whose argument begins with its length, with the bytes of that length."""
 _MOST_INSTRUCTIONS = 2_000
 """A dict of three arrays takes about sixty."""
 _TYPES = frozenset({"b1", "u1", "u2", "i1", "i2", "i4", "i8", "u4", "u8", "f2", "f4", "f8"})
@@ -94,20 +101,32 @@ def load_arrays(data: bytes) -> dict[str, NDArray[Any]]:
 
 
 def _check_instructions(data: bytes) -> None:
-    count = 0
-    try:
-        for instruction, argument, _ in pickletools.genops(data):
-            count += 1
-            if instruction.name not in _INSTRUCTIONS:
-                raise MaskError(
-                    f"its pickle has the instruction {instruction.name}, which a dict of arrays does not need"
-                )
-            if "PUT" in instruction.name and isinstance(argument, int) and argument > _MOST_INSTRUCTIONS:
-                raise MaskError("its pickle asks for a table that only exhausts memory")
-            if count > _MOST_INSTRUCTIONS:
-                raise MaskError("its pickle has more instructions than a dict of arrays needs")
-    except (ValueError, TypeError, KeyError, OverflowError, MemoryError) as error:
-        raise MaskError(f"its pickle is damaged: {_line(error)}") from None
+    """Reads through the instructions up to the one that ends the pickle."""
+    at = 0
+    for _ in range(_MOST_INSTRUCTIONS):
+        if at >= len(data):
+            raise MaskError("its pickle ends too early")
+        instruction = data[at : at + 1]
+        if instruction == pickle.STOP:
+            return
+        if instruction == pickle.LONG_BINPUT and int.from_bytes(data[at + 1 : at + 5], "little") > _MOST_INSTRUCTIONS:
+            raise MaskError("its pickle asks for a table that only exhausts memory")
+        at = _end_of(data, at, instruction)
+    raise MaskError("its pickle has more instructions than a dict of arrays needs")
+
+
+def _end_of(data: bytes, at: int, instruction: bytes) -> int:
+    """Where the next instruction begins."""
+    start = at + 1
+    if instruction in _FIXED:
+        return start + _FIXED[instruction]
+    if instruction in _COUNTED:
+        end = start + _COUNTED[instruction]
+        return end + int.from_bytes(data[start:end], "little")
+    if instruction == pickle.GLOBAL:  # two lines, the names of a module and of something in it
+        middle = data.find(b"\n", start) + 1
+        return (data.find(b"\n", middle) + 1 or len(data) + 1) if middle else len(data) + 1
+    raise MaskError(f"its pickle has the instruction {instruction!r}, which a dict of arrays does not need")
 
 
 def _unboxed(content: Any) -> Any:

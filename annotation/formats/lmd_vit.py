@@ -20,28 +20,48 @@ from numpy.typing import NDArray
 
 from annotation.formats.array_pickle import load_arrays
 from annotation.formats.files import MASK_FILE_BYTES, files_below, not_empty, read_bounded, write_file
-from annotation.formats.model import Format, FormatError, Found, Labelled, Reading, Size, Unreadable, Writing, Written
+from annotation.formats.model import (
+    Format,
+    FormatError,
+    Found,
+    Labelled,
+    Reading,
+    Size,
+    Skipped,
+    Unreadable,
+    Writing,
+    Written,
+)
 from annotation.formats.names import one_file_each
 from annotation.mask import Mask, MaskError, check_size
+from annotation.pictures import PictureError
 
 _MAGIC = b"\x93NUMPY"
 _HEADER = re.compile(rb"\{'descr': '\|O', 'fortran_order': (?:True|False), 'shape': \(\), \}\s*")
 
 
-def write(masks: Sequence[Labelled], folder: Path, writing: Writing) -> Iterator[Written]:
+def write(masks: Sequence[Labelled], folder: Path, writing: Writing) -> Iterator[Written | Skipped]:
     """`s01/00/00` becomes `s01/00/00.npy`, pictures upright."""
     paths = [f"{mask.name}.npy" for mask in masks]
     one_file_each([mask.name for mask in masks], paths)
     for labelled, path in zip(masks, paths, strict=True):
-        if labelled.sharp is None:
-            raise FormatError(f"{labelled.name} has no sharp picture, which img_gt needs")
-        content: dict[str, NDArray[Any]] = {
-            "img_blur": labelled.blurred.pixels(),
-            "img_gt": labelled.sharp.pixels(),
-            "blur_mask": labelled.mask().astype(np.float32),
-        }
+        try:
+            content = _content(labelled)
+        except PictureError as error:
+            yield Skipped(labelled.name, str(error))
+            continue
         write_file(folder / path, _save(content))
         yield Written(labelled.name, (path,))
+
+
+def _content(labelled: Labelled) -> dict[str, NDArray[Any]]:
+    if labelled.sharp is None:
+        raise PictureError(f"{labelled.name} has no sharp frame, which img_gt needs")
+    return {
+        "img_blur": labelled.blurred.pixels(),
+        "img_gt": labelled.sharp.pixels(),
+        "blur_mask": labelled.mask().astype(np.float32),
+    }
 
 
 def _save(content: dict[str, NDArray[Any]]) -> bytes:

@@ -26,9 +26,9 @@ class PictureFile:
     """One picture of an item, for formats that carry pictures along."""
 
     data: Callable[[], bytes]
-    """The bytes of a file that shows it upright: its own where that does."""
+    """The bytes of a file that shows it upright: its own where that does. PictureError where it cannot be had."""
     pixels: Callable[[], NDArray[np.uint8]]
-    """Upright RGB: (H, W, 3)."""
+    """Upright RGB: (H, W, 3). PictureError where it cannot be had."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,14 @@ class Written:
 
 
 @dataclass(frozen=True)
+class Skipped:
+    """An item that could not be written, and why: nothing of it is in the files."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Reading:
     """How masks are read."""
 
@@ -126,13 +134,13 @@ Read = Callable[[Path, Reading], Iterator[Found | Unreadable]]
 class Format:
     """One format.
 
-    `write` puts files into an empty folder and says which belong to which item; names that collide there are a
-    UsageError, raised before anything is written. `read` takes such a folder, one that another tool wrote, or a single
-    file, and gives what it finds in an order of its own that does not change.
+    `write` puts files into an empty folder and says which belong to which item, and which items had to be skipped;
+    names that collide there are a UsageError, raised before anything is written. `read` takes such a folder, one that
+    another tool wrote, or a single file, and gives what it finds in an order of its own that does not change.
     """
 
     name: str
-    write: Callable[[Sequence[Labelled], Path, Writing], Iterator[Written]]
+    write: Callable[[Sequence[Labelled], Path, Writing], Iterator[Written | Skipped]]
     read: Read
     needs_sharp: bool = False
     """Holds the sharp picture as well: items without one are left out."""

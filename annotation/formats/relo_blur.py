@@ -8,27 +8,48 @@ from pathlib import Path
 
 from annotation.formats.carried import portable_file
 from annotation.formats.files import files_below, not_empty, write_file
-from annotation.formats.model import Format, Found, Labelled, PictureFile, Reading, Unreadable, Writing, Written
+from annotation.formats.model import (
+    Format,
+    Found,
+    Labelled,
+    PictureFile,
+    Reading,
+    Skipped,
+    Unreadable,
+    Writing,
+    Written,
+)
 from annotation.formats.names import one_file_each
 from annotation.formats.png import load_picture
 from annotation.mask import encode_mask
+from annotation.pictures import PictureError
 
 _ENDINGS = (".png", ".jpg", ".jpeg")
 _PNG = frozenset({"png"})
 
 
-def write(masks: Sequence[Labelled], folder: Path, writing: Writing) -> Iterator[Written]:
+def write(masks: Sequence[Labelled], folder: Path, writing: Writing) -> Iterator[Written | Skipped]:
     """Pictures that are no upright PNG are written as one."""
     stems = [_with_split(mask.name, writing.split) for mask in masks]
     one_file_each([mask.name for mask in masks], [f"masks/{path}.png" for path in stems])
     for labelled, path in zip(masks, stems, strict=True):
-        files = [f"masks/{path}.png"]
-        write_file(folder / files[0], encode_mask(labelled.mask()))
-        for kind, picture in (("blur", labelled.blurred), ("sharp", labelled.sharp)):
-            if picture is not None:
-                files.append(f"dataset/{path}_{kind}.png")
-                write_file(folder / files[-1], _png(picture))
+        try:
+            files = _files(labelled, path)
+        except PictureError as error:
+            yield Skipped(labelled.name, str(error))
+            continue
+        for name, data in files.items():
+            write_file(folder / name, data)
         yield Written(labelled.name, tuple(files))
+
+
+def _files(labelled: Labelled, path: str) -> dict[str, bytes]:
+    """The content of each file of an item, that of the mask first."""
+    files = {f"masks/{path}.png": encode_mask(labelled.mask())}
+    for kind, picture in (("blur", labelled.blurred), ("sharp", labelled.sharp)):
+        if picture is not None:
+            files[f"dataset/{path}_{kind}.png"] = _png(picture)
+    return files
 
 
 def _png(picture: PictureFile) -> bytes:

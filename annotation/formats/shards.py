@@ -24,6 +24,7 @@ from annotation.formats.model import (
     Labelled,
     Reading,
     Size,
+    Skipped,
     Unreadable,
     Writing,
     Written,
@@ -31,6 +32,7 @@ from annotation.formats.model import (
 )
 from annotation.formats.names import one_file_each
 from annotation.mask import Mask, MaskError, decode_mask, encode_mask
+from annotation.pictures import PictureError
 from million_ird.shards import ShardWriter, scan
 
 MASK_MEMBER, FACTS_MEMBER = ".mask.png", ".json"
@@ -46,21 +48,29 @@ def key_of(name: str) -> str:
     return key if len(key) <= _LONGEST_KEY else sha256(name.encode()).hexdigest()[:24]
 
 
-def write(masks: Sequence[Labelled], folder: Path, writing: Writing) -> Iterator[Written]:
+def write(masks: Sequence[Labelled], folder: Path, writing: Writing) -> Iterator[Written | Skipped]:
     """`FOLDER/pairs-png-png/00000.tar` and so on: what its samples are, then the formats of their pictures."""
     one_file_each([mask.name for mask in masks], [key_of(mask.name) for mask in masks])
     with ExitStack() as stack:
         shelves: dict[str, _Shelf] = {}
         for labelled in masks:
-            pictures = [("blur", *portable_file(labelled.blurred))]
-            if labelled.sharp is not None:
-                pictures.append(("sharp", *portable_file(labelled.sharp)))
+            try:
+                pictures = _pictures(labelled)
+            except PictureError as error:
+                yield Skipped(labelled.name, str(error))
+                continue
             kind = "-".join(["single" if labelled.sharp is None else "pairs", *(kind for _, kind, _ in pictures)])
             if kind not in shelves:
                 shelves[kind] = stack.enter_context(_Shelf(folder, kind, writing.shard_bytes))
             members = [(f".{role}.{kind}", data) for role, kind, data in pictures]
             tar = shelves[kind].add(key_of(labelled.name), [*members, *_mask_members(labelled)])
             yield Written(labelled.name, (tar,))
+
+
+def _pictures(labelled: Labelled) -> list[tuple[str, str, bytes]]:
+    """Role, extension and bytes of an item's one or two pictures."""
+    found = [("blur", *portable_file(labelled.blurred))]
+    return found if labelled.sharp is None else [*found, ("sharp", *portable_file(labelled.sharp))]
 
 
 def _mask_members(labelled: Labelled) -> list[tuple[str, bytes]]:
