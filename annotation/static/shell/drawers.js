@@ -3,7 +3,7 @@
 import { byId } from "./dom.js";
 
 /** Below this width (CSS pixels in rem, so it follows zoom and text size) the sides are closed at first. */
-const NARROW = "(max-width: 68rem)";
+const NARROW = "(max-width: 76rem)";
 
 export class Drawers {
   constructor() {

@@ -15,8 +15,10 @@ export class Drawing {
     this.notices = notices;
     this.tool = { tool: "brush", subtract: false };
     this.cursor = { keyboard: false };
+    this.sharpThere = false;
     editor.addEventListener("tool", (event) => (this.tool = event.detail));
     editor.addEventListener("cursor", (event) => (this.cursor = event.detail));
+    editor.addEventListener("display", (event) => (this.sharpThere = event.detail.pair));
     settings.addEventListener("change", (event) => this.#follow(event.detail));
   }
 
@@ -75,6 +77,7 @@ export class Drawing {
   /** @param {import("../engine/types.js").PictureMode} mode */
   showPicture(mode) {
     if (mode !== "blurred" && !this.#pair()) return;
+    if (mode !== "blurred" && !this.sharpThere) this.notices.show("The sharp frame is being laid on the blurred one …");
     this.editor.setPicture(mode);
   }
 

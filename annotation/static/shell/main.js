@@ -94,10 +94,10 @@ function assemble(settings, requests, project) {
 function sections(page) {
   const parts = {
     tool: toolSection(page),
-    pair: new PairSection(page),
+    pair: new PairSection(page, (doubtful) => panel.badge("pair", doubtful ? "!" : "")),
     windows: new WindowsSection(page),
     history: new HistorySection(page),
-    comments: new CommentsSection(page, (number) => panel.badge("comments", number)),
+    comments: new CommentsSection(page, (number) => panel.badge("comments", number ? String(number) : "")),
   };
   const kept = parseRoute(location.hash).tab;
   const panel = new Panel(byId("panel"), parts, page.drawers, (tab) => go({ tab: tab === TABS[0].tab ? null : tab }));
@@ -112,6 +112,7 @@ function connect({ editor, settings, workplace, notices, drawing, queue, picture
   workplace.addEventListener("failed", (event) => notices.fail(event.detail.message));
   workplace.addEventListener("item", (event) => announce(itemWords(event.detail.item, workplace.layer)));
   workplace.addEventListener("item", () => go({ item: workplace.item.id, mask: maskOf(workplace) }));
+  workplace.addEventListener("item", () => queue.warmNext());
   editor.addEventListener("notice", (event) => notices.show(event.detail.message));
   editor.addEventListener("working", ({ detail }) => (detail.on ? notices.show(detail.message) : notices.hide()));
   editor.addEventListener("display", ({ detail }) => go({ view: detail.picture === "blurred" ? null : detail.picture }));

@@ -83,7 +83,8 @@ export class Marking {
       const proposed = await this.requests.propose(item.id, layer.id, this.person.name);
       if (this.workplace.item?.id === item.id) await this.editor.reload();
       this.workplace.learn(proposed);
-      this.notices.show("Proposed by the machine: accept or edit it.");
+      this.notices.hide();
+      announce("Proposed by the machine: accept or edit it.");
       return true;
     });
   }

@@ -18,8 +18,10 @@ export class PairSection {
    * @param {{settings: import("./settings.js").KeptSettings, editor: import("../engine/editor.js").Editor,
    *   drawing: import("./drawing.js").Drawing, requests: import("./requests.js").Requests,
    *   workplace: import("./workplace.js").Workplace}} page
+   * @param {(doubtful: boolean) => void} judged told whether the registration is not to be trusted
    */
-  constructor({ settings, editor, drawing, requests, workplace }) {
+  constructor({ settings, editor, drawing, requests, workplace }, judged) {
+    this.judged = judged;
     this.requests = requests;
     this.workplace = workplace;
     this.read = null;
@@ -46,6 +48,7 @@ export class PairSection {
       this.facts,
     );
     editor.addEventListener("display", (event) => {
+      if (event.detail.pair) this.#load(); // the server has laid the frames on each other: asking costs nothing more
       this.picture.set(event.detail.picture);
       if (typeof event.detail.split === "number") split.set(event.detail.split);
     });
@@ -61,6 +64,7 @@ export class PairSection {
   #item(item) {
     this.read = null;
     for (const { mode } of PICTURES) this.picture.enable(mode, item.pair || mode === "blurred");
+    this.judged(false);
     fill(this.facts);
     if (this.visible) this.#load();
   }
@@ -73,7 +77,9 @@ export class PairSection {
     fill(this.facts, make("p", { class: "hint" }, "Laying the frames on each other …"));
     try {
       const found = await this.requests.registration(item.id);
-      if (this.workplace.item.id === item.id) fill(this.facts, registrationWords(found));
+      if (this.workplace.item.id !== item.id) return;
+      fill(this.facts, registrationWords(found));
+      this.judged(!found.trusted);
     } catch (error) {
       this.read = null;
       if (this.workplace.item.id === item.id) fill(this.facts, make("p", {}, explain(error)));

@@ -57,11 +57,11 @@ export class Panel {
     this.tabs.get(tab)?.focus();
   }
 
-  /** A number beside a tab's name. @param {string} tab @param {number} number */
-  badge(tab, number) {
+  /** A few characters beside a tab's name. @param {string} tab @param {string} text "": none */
+  badge(tab, text) {
     const button = this.tabs.get(tab);
     button?.querySelector(".badge")?.remove();
-    if (number > 0) button?.append(make("span", { class: "badge" }, number));
+    if (text) button?.append(make("span", { class: "badge" }, text));
   }
 
   #key(event) {

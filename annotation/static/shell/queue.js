@@ -135,6 +135,12 @@ export class Queue {
     if (["Enter", "ArrowDown", "Escape"].includes(event.key)) event.preventDefault();
   }
 
+  /** Let the browser fetch the next picture while a person looks at this one. */
+  warmNext() {
+    const next = this.matches[this.#index(this.list.current) + 1];
+    if (next) this.requests.warm(next.id);
+  }
+
   /** Put the cursor into the search field. */
   search() {
     this.field.focus();
