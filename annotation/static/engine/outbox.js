@@ -93,7 +93,8 @@ export class Outbox extends EventTarget {
     this.channel.postMessage({ type: "who" });
     await new Promise((resolve) => setTimeout(resolve, ROLL_CALL));
     this.channel.removeEventListener("message", listen);
-    this.operations.push(...(await this.journal.adopt(this.project, alive, this.#owner)));
+    const adopted = await this.journal.adopt(this.project, alive, this.#owner);
+    this.operations.push(...adopted);
     this.operations.sort((a, b) => a.seq - b.seq);
     this.#run();
   }
@@ -111,7 +112,8 @@ export class Outbox extends EventTarget {
     this.#tell();
     this.#tail = this.#tail.then(async () => {
       const whole = { ...operation, project: this.project, owner: this.#owner, ...(values && { values: await values() }) };
-      this.operations.push(await this.journal.add(whole, place));
+      const kept = await this.journal.add(whole, place);
+      this.operations.push(kept); // not `push(await …)`: that would push onto the list as it was before waiting
       this.#entering.set(layer, /** @type {number} */ (this.#entering.get(layer)) - 1);
       this.#run();
     });
