@@ -25,7 +25,7 @@ from annotation.formats.model import (
     Writing,
     Written,
 )
-from annotation.formats.names import is_safe
+from annotation.formats.names import is_safe, stem
 from annotation.formats.registry import open_format
 from annotation.mask import Mask, MaskError, encode_mask
 from annotation.matching import Names
@@ -206,7 +206,7 @@ def _labelled(project: Project, chosen: _Chosen) -> Labelled:
 
     return Labelled(
         name=item.name,
-        file_name=item.blurred if is_safe(item.blurred) else item.name,
+        file_name=_file_name(item),
         width=item.width,
         height=item.height,
         # The revision that was shown when the export began, whatever is drawn meanwhile.
@@ -223,6 +223,12 @@ def _labelled(project: Project, chosen: _Chosen) -> Labelled:
             "sharp_sha256": item.sharp_sha256,
         },
     )
+
+
+def _file_name(item: Item) -> str:
+    """The path of the blurred picture, where that is one and not a place in a dataset."""
+    is_path = is_safe(item.blurred) and stem(item.blurred) != item.blurred
+    return item.blurred if is_path else item.name
 
 
 def _read_back(

@@ -61,8 +61,8 @@ class Writing:
     """The folder of a ReLoBlur tree that names go into which do not begin with train/ or test/ themselves."""
     image_prefix: str = ""
     """What Label Studio needs in front of a name to find the image, such as /data/local-files/?d=photos/."""
-    shard_bytes: int = 1_000_000_000
-    """A shard ends once it holds so many bytes (ours: what object stores and loaders read well)."""
+    shard_mb: float = 1000.0
+    """A shard ends once it holds so many megabytes (ours: what object stores and loaders read well)."""
 
     def __post_init__(self) -> None:
         if not self.label.strip() or not self.label.isprintable():
@@ -71,8 +71,8 @@ class Writing:
             raise UsageError(f"a tolerance of {self.tolerance} pixels cannot be: it lies between 0 and 100")
         if self.split not in ("train", "test"):
             raise UsageError(f"the split is train or test, not {self.split!r}")
-        if self.shard_bytes < 1:
-            raise UsageError(f"a shard of {self.shard_bytes} bytes cannot be")
+        if not self.shard_mb > 0:
+            raise UsageError(f"a shard of {self.shard_mb} MB cannot be")
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ def write(masks: Sequence[Labelled], folder: Path, writing: Writing) -> Iterator
                 continue
             kind = "-".join(["single" if labelled.sharp is None else "pairs", *(kind for _, kind, _ in pictures)])
             if kind not in shelves:
-                shelves[kind] = stack.enter_context(_Shelf(folder, kind, writing.shard_bytes))
+                shelves[kind] = stack.enter_context(_Shelf(folder, kind, 1e6 * writing.shard_mb))
             members = [(f".{role}.{kind}", data) for role, kind, data in pictures]
             tar = shelves[kind].add(key_of(labelled.name), [*members, *_mask_members(labelled)])
             yield Written(labelled.name, (tar,))
@@ -89,7 +89,7 @@ def _mask_members(labelled: Labelled) -> list[tuple[str, bytes]]:
 class _Shelf:
     """The shards of one kind of samples: one is open, and ends once it is large enough."""
 
-    def __init__(self, folder: Path, kind: str, limit: int) -> None:
+    def __init__(self, folder: Path, kind: str, limit: float) -> None:
         self._folder, self._kind, self._limit = folder, kind, limit
         self._number = -1
         self._tar: ShardWriter | None = None

@@ -20,9 +20,7 @@ def main(argv: Sequence[str]) -> int:
     from annotation.records import STATES
     from million_ird.progress import Progress
 
-    writing = Writing(
-        arguments.label, arguments.tolerance, arguments.split, arguments.image_prefix, int(arguments.shard_mb * 1e6)
-    )
+    writing = Writing(arguments.label, arguments.tolerance, arguments.split, arguments.image_prefix, arguments.shard_mb)
     states = STATES if arguments.all else tuple(arguments.state)
     settings = ExportSettings(arguments.format, states, arguments.layer, arguments.proposals, arguments.only, writing)
     with open_project(arguments.project) as project:

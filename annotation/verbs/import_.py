@@ -82,7 +82,7 @@ def _table(done: Imported, is_plan: bool) -> str:
 
     counts = done.counts()
     lines = [
-        f"{'would be ' if is_plan else ''}imported  {counted(counts['imported'], 'mask')}",
+        f"{'would import' if is_plan else 'imported   '} {counted(counts['imported'], 'mask')}",
         f"unchanged   {counts['unchanged']:,} (the same mask is shown already)",
     ]
     lines += left_out_lines(

@@ -81,7 +81,7 @@ def test_samples_with_other_members_are_kept_apart(tmp_path: Path) -> None:
 
 def test_a_shard_ends_once_it_is_large_enough(tmp_path: Path) -> None:
     masks = [labelled(f"{number:02d}", ring()) for number in range(5)]
-    found = shards(masks, tmp_path, Writing(shard_bytes=12_000))
+    found = shards(masks, tmp_path, Writing(shard_mb=0.012))
     assert [len(members) for members in found.values()] == [8, 8, 4]
     assert [each.names for each in read("shards", tmp_path) if isinstance(each, Found)] == [
         (f"{number:02d}",) for number in range(5)
