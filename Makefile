@@ -26,6 +26,7 @@ demo: setup ## build a real dataset, of a folder with PHOTOS=~/Pictures, train o
 	@$(BIN)/python -m pretrain.demo --dataset '$(OUT)' --out '$(OUT)-run'
 
 test: setup ## run the tests
+	@sh tests/annotation/browser/install.sh
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: setup ## formatting, lint and types
