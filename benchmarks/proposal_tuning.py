@@ -57,7 +57,7 @@ def _pair(name: str, photo: Pixels, other: Pixels, rng: np.random.Generator) -> 
     clean = rng.random() < 0.35
     settings = LocalBlurSettings(
         objects=(1, 3),
-        size=(0.07, 0.5),
+        size=(0.04, 0.5),
         trail=(0.008, 0.12),
         borrowed=0.75,
         instant=(0.3, 0.7),
@@ -68,6 +68,8 @@ def _pair(name: str, photo: Pixels, other: Pixels, rng: np.random.Generator) -> 
     own = rng.random() < 0.4  # an object that looks like the rest of the picture
     made = blur_locally(photo, rng, settings, None if own else other)
     blurred, sharp, mask = made.blurred, made.sharp, made.mask
+    if rng.random() < 0.4:
+        blurred = _shaded(blurred, mask, rng)
     if rng.random() < 0.1:  # as where the other frame shows the empty scene
         sharp = photo
     if rng.random() < 0.25:
@@ -102,6 +104,19 @@ def _crops(file: Path, wanted: tuple[int, int], rng: np.random.Generator) -> Ite
 def _through_jpeg(pixels: Pixels, quality: int) -> Pixels:
     _, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_UNCHANGED), np.uint8)
+
+
+def _shaded(pixels: Pixels, mask: npt.NDArray[np.bool_], rng: np.random.Generator) -> Pixels:
+    """Soft shadows or reflections beside what moves, in this frame alone: a difference that is no blur."""
+    height, width = mask.shape
+    rows, columns = np.nonzero(mask)
+    shade = np.zeros(mask.shape, np.float32)
+    for _ in range(rng.integers(1, 4)):
+        place = rng.integers(len(rows))
+        x, y = columns[place] + rng.normal(0, 0.06) * width, rows[place] + rng.normal(0, 0.06) * width
+        shape = blob(height, width, float(x), float(y), float(rng.uniform(0.04, 0.2)) * width, rng)
+        shade += rng.uniform(-0.16, 0.1) * cv2.GaussianBlur(shape, (0, 0), rng.uniform(3, 25))
+    return np.clip(np.rint(pixels * (1 + shade[..., None])), 0, 255).astype(np.uint8)
 
 
 def _unevenly_lit(pixels: Pixels, rng: np.random.Generator) -> Pixels:

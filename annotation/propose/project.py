@@ -35,7 +35,7 @@ class Proposed:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Why there is none, in one line."""
+    """Why there is none, in one line that names the item."""
 
     reason: str
 
@@ -58,8 +58,8 @@ class Summary:
     """By outcome: proposed, nothing found, has a proposal, drawn on, finished, drawn on meanwhile, failed."""
     rows: list[Row] = field(default_factory=list)
     """One for each stored proposal that is not empty."""
-    failures: list[tuple[str, str]] = field(default_factory=list)
-    """Name of the item, and why."""
+    failures: list[str] = field(default_factory=list)
+    """One line for each item that none could be made for."""
     unregistered: int = 0
     """Pairs whose frames could not be laid on each other."""
 
@@ -106,8 +106,9 @@ def compute(task: Task) -> Proposed | Failed:
         blurred = pictures.pixels(item, "blurred")
         found = propose_pair(blurred, pictures.pixels(item, "sharp")) if item.is_pair else propose_single(blurred)
     except (MillionIrdError, cv2.error, MemoryError) as error:  # OpenCV says by its own error that memory is short
-        reason = "not enough memory for this picture" if isinstance(error, MemoryError) else str(error)
-        return Failed(" ".join(reason.split()))
+        reason = "there is too little memory for this picture" if isinstance(error, MemoryError) else str(error)
+        reason = " ".join(reason.removeprefix(f"{item.name}: ").split())
+        return Failed(f"{item.name}: {reason}")
     is_registered = found.registration is None or found.registration.trusted
     return Proposed(pack_bits(found.mask), int(found.mask.sum()), found.confidence, found.note, is_registered)
 
@@ -165,11 +166,11 @@ def _keep(
 ) -> None:
     """Stores what came of an item and counts it, once for each of its layers."""
     if isinstance(outcome, Died):
-        outcome = Failed("its process was killed twice; most likely there is too little memory for this picture")
+        outcome = Failed(f"{task.item.name}: its process was killed twice; most likely there is too little memory")
     if isinstance(outcome, Failed):
-        summary.failures.append((task.item.name, outcome.reason))
+        summary.failures.append(outcome.reason)
         summary.counts["failed"] += len(task.layers)
-        progress.line(f"{task.item.name}: {outcome.reason}")
+        progress.line(outcome.reason)
         progress.advance({"failed": 1})
         return
     summary.unregistered += not outcome.is_registered

@@ -17,7 +17,7 @@ class PairSettings:
     """Probability down to which it then extends."""
     bridge: float = 0.006
     """Gaps up to twice this share of the longer side are closed."""
-    least_area: float = 0.001
+    least_area: float = 0.0005
     """Share of the picture below which a region is taken for a speck."""
 
     def __post_init__(self) -> None:
