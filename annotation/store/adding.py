@@ -78,13 +78,18 @@ def add_layer(db: sqlite3.Connection, item: int, number: int, size: tuple[int, i
         (item, number, asked_by, at, head),
     ).lastrowid
     assert layer is not None
+    add_root(db, layer, size, head)
+    return layer
+
+
+def add_root(db: sqlite3.Connection, layer: int, size: tuple[int, int], name: str) -> None:
+    """The empty revision that a layer of (width, height) begins with."""
     png, checksum = _empty(size)
     db.execute(
         "INSERT INTO revision (id, layer, kind, annotator, at, x, y, width, height, area, note, checksum, mask) "
         "VALUES (?, ?, 'empty', '', ?, 0, 0, ?, ?, 0, '', ?, ?)",
-        (head, layer, at, *size, checksum, png),
+        (name, layer, now(), *size, checksum, png),
     )
-    return layer
 
 
 def add_refused(db: sqlite3.Connection, source: int, refused: Iterable[Refused]) -> None:

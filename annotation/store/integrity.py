@@ -6,6 +6,7 @@ import hashlib
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from annotation.store.errors import DamagedError
 
 QUICK_BYTES = 64 * 2**20
 """Stores up to this size are read through on opening (some tenths of a second); `full_check` reads any."""
+
+_ROOT = "SELECT id FROM revision WHERE layer = ? AND parent IS NULL"
 
 
 def quick_check(db: sqlite3.Connection, path: Path) -> None:
@@ -71,25 +74,34 @@ def _bad_layers(db: sqlite3.Connection) -> Iterator[str]:
 
 def _layer_fault(db: sqlite3.Connection, number: int) -> str:
     """What of a layer's columns the appended rows contradict; "" if nothing."""
-    layer = rows.layer(db, number)
-    (root,) = db.execute("SELECT id FROM revision WHERE layer = ? AND parent IS NULL", (number,)).fetchone() or ("",)
     moves = db.execute("SELECT origin, target FROM move WHERE layer = ? ORDER BY seq", (number,)).fetchall()
-    heads = [root, *(target for _, target in moves)]
-    if [origin for origin, _ in moves] != heads[:-1]:
+    (root,) = db.execute(_ROOT, (number,)).fetchone() or ("",)
+    if [origin for origin, _ in moves] != [root, *(target for _, target in moves)][:-1]:
         return "its moves do not follow each other"
-    states = db.execute("SELECT state FROM state_change WHERE layer = ? ORDER BY seq", (number,)).fetchall()
-    head = rows.revision(db, number, heads[-1])
-    expected = {
+    layer = rows.layer(db, number)
+    wrong = [name for name, value in replay(db, number).items() if getattr(layer, name) != value]
+    return f"it does not say what was stored about its {', '.join(wrong)}" if wrong else ""
+
+
+def replay(db: sqlite3.Connection, number: int) -> dict[str, Any]:
+    """The columns of a layer that its moves and changes of state add up to."""
+    (root,) = db.execute(_ROOT, (number,)).fetchone() or ("",)
+    targets = db.execute("SELECT target FROM move WHERE layer = ? ORDER BY seq", (number,)).fetchall()
+    states = db.execute("SELECT state, reason FROM state_change WHERE layer = ? ORDER BY seq", (number,)).fetchall()
+    head = rows.revision(db, number, targets[-1][0] if targets else root)
+    (confidence,) = db.execute("SELECT confidence FROM revision WHERE id = ?", (head.id,)).fetchone()
+    state, reason = states[-1] if states else ("todo", "")
+    return {
         "head": head.id,
         "undo": head.parent,
         "redo": drawing.redo_of(db, number, head.id),
-        "state": states[-1][0] if states else "todo",
+        "state": state,
+        "reason": reason,
         "annotator": head.annotator,
         "is_proposal": head.kind == "proposal",
-        "version": len(moves) + len(states),
+        "confidence": confidence,
+        "version": len(targets) + len(states),
     }
-    wrong = [name for name, value in expected.items() if getattr(layer, name) != value]
-    return f"it does not say what was stored about its {', '.join(wrong)}" if wrong else ""
 
 
 def _line(verdict: str) -> str:

@@ -17,6 +17,8 @@ def main(argv: Sequence[str]) -> int:
     arguments = _parser().parse_args(argv)
     from annotation.project import open_project
 
+    if arguments.rescue is not None:
+        return _rescue(arguments.project, arguments.rescue)
     with open_project(arguments.project) as project:
         if arguments.backup is not None:
             project.store.backup(arguments.backup)
@@ -38,6 +40,16 @@ def _verify(project: Project) -> int:
         faults += 1
     print(f"{project.folder}: {faults} faults" if faults else f"{project.folder}: all is as it was stored")
     return 1 if faults else 0
+
+
+def _rescue(folder: Path, target: Path) -> int:
+    from annotation.project import MASKS
+    from annotation.store.rescue import rescue
+
+    rescued = rescue(folder.expanduser() / MASKS, target)
+    print(f"{target}: {', '.join(f'{count:,} rows of {table}' for table, count in rescued.saved.items())}")
+    print(f"{rescued.layers_put_right:,} layers had lost something and show the newest mask that is left")
+    return 0
 
 
 def _say(project: Project) -> None:
@@ -68,4 +80,5 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--refused", action="store_true", help="list every file that became no item, and why")
     parser.add_argument("--verify", action="store_true", help="check every mask and every picture")
     parser.add_argument("--backup", type=Path, metavar="FILE", help="write a copy of all masks, while people go on")
+    parser.add_argument("--rescue", type=Path, metavar="FILE", help="save what is readable of damaged masks")
     return parser

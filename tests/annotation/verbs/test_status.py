@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -54,3 +56,18 @@ def test_a_backup_is_written_while_the_project_is_open(project: Path, tmp_path: 
         copy.close()
     with pytest.raises(StoreError, match="there already"):
         main([str(project), "--backup", str(tmp_path / "copy.sqlite")])
+
+
+def test_what_is_readable_of_damaged_masks_is_saved(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with closing(sqlite3.connect(project / "masks.sqlite")) as connection:
+        (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'revision_by_layer'").fetchone()
+    data = (project / "masks.sqlite").read_bytes()
+    (project / "masks.sqlite").write_bytes(data[: 4096 * (page - 1)] + bytes(4096) + data[4096 * page :])
+    with pytest.raises(StoreError, match="is damaged"):
+        main([str(project)])
+    assert main([str(project), "--rescue", str(tmp_path / "saved.sqlite")]) == 0
+    assert "3 rows of item, 3 rows of layer" in capsys.readouterr().out
+    (tmp_path / "saved.sqlite").replace(project / "masks.sqlite")
+    assert main([str(project)]) == 0
