@@ -14,11 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from annotation.mask import unpack_bits
+from tests.annotation.browser.shapes import Mask, disc
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request
-
-Mask = npt.NDArray[np.bool_]
 
 _SETTINGS = "million-ird.settings"
 
@@ -26,7 +25,9 @@ _SAMPLE = """
 ([layer, scale, left, top, width, height]) => {
   const canvas = document.querySelector(`canvas[data-layer=${layer}]`);
   const ratio = canvas.width / canvas.getBoundingClientRect().width;
-  const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", {willReadFrequently: true});
+  copy.drawImage(canvas, 0, 0);
+  const {data} = copy.getImageData(0, 0, canvas.width, canvas.height);
   const bytes = new Uint8Array(4 * width * height);
   for (let y = 0, i = 0; y < height; y++) for (let x = 0; x < width; x++, i += 4) {
     const column = Math.floor((x + 0.5 - left) * scale * ratio), row = Math.floor((y + 0.5 - top) * scale * ratio);
@@ -43,7 +44,9 @@ _SAMPLE = """
 _INK = """
 (layer) => {
   const canvas = document.querySelector(`canvas[data-layer=${layer}]`);
-  const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", {willReadFrequently: true});
+  copy.drawImage(canvas, 0, 0);
+  const {data} = copy.getImageData(0, 0, canvas.width, canvas.height);
   return data.reduce((sum, value, at) => sum + (at % 4 === 3 && value > 0), 0);
 }
 """
@@ -171,6 +174,10 @@ class AnnotationPage:
         self.page.mouse.click(*screen)
         return self.image_point(screen)
 
+    def dot(self, x: float, y: float, size: float) -> Mask:
+        """What a click there with a brush of this size should paint."""
+        return disc(self.item["width"], self.item["height"], self.image_point(self.at(x, y)), size)
+
     def drag(self, path: Sequence[tuple[float, float]], steps: int = 4) -> list[tuple[float, float]]:
         """A stroke with the mouse along a path; returns the exact corners."""
         screen = [self.at(*point) for point in path]
@@ -181,9 +188,9 @@ class AnnotationPage:
         self.page.mouse.up()
         return [self.image_point(point) for point in screen]
 
-    def stroke_with(self, pointer: str, path: Sequence[tuple[float, float]], steps: int = 4) -> None:
-        """A stroke with a finger ("touch") or a "pen", as the browser gets it from the device."""
-        points = [self.at(*path[0])]
+    def stroke_with(self, pointer: str, path: Sequence[tuple[float, float]], steps: int = 4, force: float = 1) -> None:
+        """A stroke with a finger ("touch") or a "pen" that is pressed so hard (0 to 1), as devices send it."""
+        points: list[tuple[float, float]] = [self.at(*path[0])]
         for point in path[1:]:
             (x0, y0), (x1, y1) = points[-1], self.at(*point)
             points += [(x0 + (x1 - x0) * n / steps, y0 + (y1 - y0) * n / steps) for n in range(1, steps + 1)]
@@ -205,7 +212,7 @@ class AnnotationPage:
                         "buttons": 0 if kind == 2 else 1,
                         "clickCount": 1,
                         "pointerType": "pen",
-                        "force": 0.5,
+                        "force": force,
                     },
                 )
         session.detach()

@@ -81,7 +81,7 @@ def _background(
 ) -> npt.NDArray[np.float64]:
     slope = 60 + 90 * rows / rows.max() + 30 * columns / columns.max()
     waves = sum(
-        18 * np.sin(columns * fx + rows * fy + phase)
+        5 * np.sin(columns * fx + rows * fy + phase)
         for fx, fy, phase in random.uniform((-0.3, -0.3, 0), (0.3, 0.3, 6.28), (6, 3))
     )
     tint = random.uniform(0.7, 1.1, 3)

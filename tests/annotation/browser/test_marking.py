@@ -9,7 +9,6 @@ import pytest
 from million_ird.windows import SIZES, compute_share, padding, window_labels
 from tests.annotation.browser.conftest import HEIGHT, WIDTH, OpenPage
 from tests.annotation.browser.driver import AnnotationPage
-from tests.annotation.browser.shapes import disc
 
 REFUSED = ("422", "409", "400")
 """The browser notes every answer that is no success."""
@@ -101,7 +100,7 @@ def test_an_edited_proposal_is_a_persons(fresh: OpenPage) -> None:
     page.brush(20)
     page.click(20.5, 20.5)
     page.settled(lambda: not page.api.layer(page.item["id"])["is_proposal"])
-    assert page.same(proposed | disc(WIDTH, HEIGHT, (20.5, 20.5), 20))
+    assert page.same(proposed | page.dot(20.5, 20.5, 20))
 
 
 def test_any_state_of_the_history_can_be_restored(fresh: OpenPage) -> None:
@@ -113,7 +112,7 @@ def test_any_state_of_the_history_can_be_restored(fresh: OpenPage) -> None:
     page.press("l")
     page.page.locator("#panel .revisions li").nth(3).wait_for()
     page.page.locator("#panel .revisions li").nth(2).get_by_role("button").click()
-    page.settled(lambda: page.same(disc(WIDTH, HEIGHT, (60.5, 100.5), 30)))
+    page.settled(lambda: page.same(page.dot(60.5, 100.5, 30)))
     page.press("z")
     page.saved()
     assert len(page.api.history(page.item["id"])) == 4  # nothing is overwritten

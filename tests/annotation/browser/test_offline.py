@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tests.annotation.browser.chromium import ARGUMENTS, find_chromium
-from tests.annotation.browser.conftest import HEIGHT, WIDTH, WINDOW, OpenPage
+from tests.annotation.browser.conftest import WINDOW, OpenPage
 from tests.annotation.browser.driver import AnnotationPage, prepare
 from tests.annotation.browser.server import AnnotationServer
-from tests.annotation.browser.shapes import disc
+from tests.annotation.browser.shapes import Mask
 
 if TYPE_CHECKING:
     from playwright.sync_api import Playwright
@@ -20,9 +20,9 @@ LOST = ("ERR_INTERNET_DISCONNECTED", "ERR_CONNECTION", "Failed to fetch", "ERR_E
 """What the browser itself writes to the console when it cannot reach the server."""
 
 
-def dots(*columns: float) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
-    """Discs of 24 pixels in the row 100.5."""
-    return np.logical_or.reduce([disc(WIDTH, HEIGHT, (column, 100.5), 24) for column in columns])
+def dots(page: AnnotationPage, *columns: float) -> Mask:
+    """Clicks with a brush of 24 pixels in the row 100.5."""
+    return np.logical_or.reduce([page.dot(column, 100.5, 24) for column in columns])
 
 
 def test_strokes_wait_for_the_network_and_say_so(fresh: OpenPage) -> None:
@@ -36,11 +36,11 @@ def test_strokes_wait_for_the_network_and_say_so(fresh: OpenPage) -> None:
     page.press("z")
     page.click(220.5, 100.5)
     page.offline()
-    assert (page.canvas_mask() == dots(40.5, 100.5, 220.5)).all()
-    assert (page.server_mask() == dots(40.5)).all()
+    assert (page.canvas_mask() == dots(page, 40.5, 100.5, 220.5)).all()
+    assert (page.server_mask() == dots(page, 40.5)).all()
     page.page.context.set_offline(False)
     page.saved()
-    assert (page.server_mask() == dots(40.5, 100.5, 220.5)).all()
+    assert (page.server_mask() == dots(page, 40.5, 100.5, 220.5)).all()
     assert len(page.api.history(page.item["id"])) == 5  # the one that was undone, too
 
 
@@ -56,7 +56,7 @@ def test_a_server_that_died_gets_what_was_drawn_meanwhile(fresh: OpenPage, serve
     finally:
         server.start()
     page.saved()
-    assert (page.server_mask() == dots(40.5, 100.5)).all()
+    assert (page.server_mask() == dots(page, 40.5, 100.5)).all()
 
 
 def test_a_reload_keeps_what_was_not_sent(fresh: OpenPage, server: AnnotationServer) -> None:
@@ -68,11 +68,11 @@ def test_a_reload_keeps_what_was_not_sent(fresh: OpenPage, server: AnnotationSer
     page.offline()
     page.page.reload()
     page.await_item(page.item["id"])
-    assert (page.canvas_mask() == dots(100.5, 160.5)).all()
+    assert (page.canvas_mask() == dots(page, 100.5, 160.5)).all()
     assert not page.server_mask().any()
     page.page.unroute_all()
     page.saved()
-    assert (page.server_mask() == dots(100.5, 160.5)).all()
+    assert (page.server_mask() == dots(page, 100.5, 160.5)).all()
 
 
 def test_a_closed_browser_sends_it_when_the_page_is_opened_again(
@@ -99,6 +99,6 @@ def test_a_closed_browser_sends_it_when_the_page_is_opened_again(
     second = open_browser()
     second.open(item)
     second.saved()
-    assert (second.server_mask() == dots(100.5)).all()
-    assert (second.canvas_mask() == dots(100.5)).all()
+    assert (second.server_mask() == dots(second, 100.5)).all()
+    assert (second.canvas_mask() == dots(second, 100.5)).all()
     second.page.context.close()

@@ -42,3 +42,14 @@ def test_two_fingers_move_and_zoom_and_draw_nothing(fresh: OpenPage) -> None:
     page.saved()
     assert not page.server_mask().any()
     assert len(page.api.history(page.item["id"])) == 1
+
+
+def test_a_pen_that_is_pressed_less_draws_narrower(fresh: OpenPage) -> None:
+    page = fresh(touch=True)
+    page.brush(40)
+    page.stroke_with("pen", [(60.0, 60.0), (260.0, 60.0)], force=0.3)
+    page.stroke_with("pen", [(60.0, 160.0), (260.0, 160.0)], force=1)
+    page.saved()
+    found = page.server_mask()
+    assert 0 < found[:110].sum() < 0.75 * found[110:].sum()
+    assert (page.canvas_mask() == found).all()
