@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn, overload
@@ -13,7 +12,7 @@ from pretrain.crop import Crop
 from pretrain.finetune.pictures import Example, PatchPicture
 from pretrain.stream.cache import ShardCache, cache_folder
 from pretrain.stream.index import Patch
-from pretrain.stream.reader import Reader
+from pretrain.stream.reader import ThreadReaders
 from pretrain.stream.settings import HoldoutSettings, StreamSettings
 from pretrain.stream.stream import Stream, open_stream
 
@@ -72,24 +71,10 @@ def open_patches(
     settings = StreamSettings(crop=side, holdout=held)
     stream = open_stream(locations, settings, seed, _never, None, say)
     cache = ShardCache(cache_folder(settings.cache), int(settings.cache_gb * 1e9))
-    fetch = _Fetch(stream, cache).read
+    fetch = ThreadReaders(stream.index, cache).read
     one_of_each = {patch.image_key: patch for patch in reversed(stream.held_out)}
     judged = [Example(PatchPicture(patch, fetch)) for patch in reversed(one_of_each.values())]
     return OpenPatches(PatchExamples(stream, fetch), judged, stream.fingerprint, stream.licences)
-
-
-class _Fetch:
-    """Reads patches; each thread by a reader of its own, since a reader is for one."""
-
-    def __init__(self, stream: Stream, cache: ShardCache) -> None:
-        self._stream, self._cache = stream, cache
-        self._own = threading.local()
-
-    def read(self, patch: Patch) -> bytes:
-        if not hasattr(self._own, "reader"):
-            self._own.reader = Reader(self._stream.index, self._cache)
-        reader: Reader = self._own.reader
-        return reader.read(patch)
 
 
 def _never(_crop: Crop, _rng: np.random.Generator) -> NoReturn:

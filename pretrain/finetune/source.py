@@ -5,9 +5,8 @@ Threads, not processes: most of the work is decoding, which lets other threads r
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -22,6 +21,7 @@ from million_ird.order import step_positions
 from pretrain.finetune.folders import TaskData
 from pretrain.finetune.recipe import ReadingSettings
 from pretrain.finetune.samples import Sample, SampleMaker
+from pretrain.made_ahead import MadeAhead
 from pretrain.stream.index import digest
 from pretrain.stream.state import check_state
 
@@ -130,43 +130,37 @@ class FinetuneBatches:
     def __init__(
         self, maker: SampleMaker, plan: _Plan, start_step: int, damage: _Damage, reading: ReadingSettings
     ) -> None:
-        self.step = start_step
-        """The step of the next batch."""
         self._maker, self._plan, self._damage = maker, plan, damage
-        self._prefetch = reading.prefetch if reading.threads else 1
-        self._threads = ThreadPoolExecutor(reading.threads, "pictures") if reading.threads else None
-        self._ahead: deque[list[Callable[[], Sample]]] = deque()
+        self._made = MadeAhead(self._makers, start_step, reading.threads, reading.prefetch)
+
+    @property
+    def step(self) -> int:
+        """The step of the next batch."""
+        return self._made.step
 
     def __iter__(self) -> FinetuneBatches:
         return self
 
     def __next__(self) -> FinetuneBatch:
         """The batch of the next step. `DatasetError` if too many pictures are damaged."""
-        while len(self._ahead) < self._prefetch:
-            self._ahead.append(self._order(self.step + len(self._ahead)))
-        samples = [result() for result in self._ahead.popleft()]
+        step = self._made.step
+        samples = self._made.take()
         self._damage.add(samples)
-        batch = self._batch(samples)
-        self.step += 1
-        return batch
+        return self._batch(step, samples)
 
     def close(self) -> None:
         """Ends the threads, which finish the sample they are at. It gives no more batches."""
-        if self._threads is not None:
-            self._threads.shutdown(wait=True, cancel_futures=True)
+        self._made.close()
 
-    def _order(self, step: int) -> list[Callable[[], Sample]]:
-        """Has the samples of a step made; each is had by a call."""
+    def _makers(self, step: int) -> list[Callable[[], Sample]]:
         positions = step_positions(step, self._plan.batch, self._plan.rank, self._plan.ranks)
         places = [(position, self._maker.sampler.place(position)) for position in positions]
-        if self._threads is None:
-            return [partial(self._maker.sample, *place) for place in places]
-        return [self._threads.submit(self._maker.sample, *place).result for place in places]
+        return [partial(self._maker.sample, *place) for place in places]
 
-    def _batch(self, samples: Sequence[Sample]) -> FinetuneBatch:
+    def _batch(self, step: int, samples: Sequence[Sample]) -> FinetuneBatch:
         kind = np.float32 if self._plan.floats else np.uint8
         return FinetuneBatch(
-            self.step,
+            step,
             self._tensor(np.stack([s.input.transpose(2, 0, 1) for s in samples], dtype=kind)),
             self._tensor(np.stack([s.target.transpose(2, 0, 1) for s in samples])),
             tuple(s.task for s in samples),

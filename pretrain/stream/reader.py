@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections import OrderedDict
 from contextlib import suppress
@@ -133,6 +134,21 @@ class Reader:
         self._fetched_again.add(shard)
         self._let_go(shard)
         return True
+
+
+class ThreadReaders:
+    """Reads patches for many threads; each by a reader of its own, since a reader is for one."""
+
+    def __init__(self, index: PatchIndex, cache: ShardCache) -> None:
+        self._index, self._cache = index, cache
+        self._own = threading.local()
+
+    def read(self, patch: Patch) -> bytes:
+        """As `Reader.read`."""
+        if not hasattr(self._own, "reader"):
+            self._own.reader = Reader(self._index, self._cache)
+        reader: Reader = self._own.reader
+        return reader.read(patch)
 
 
 def _is_whole(data: bytes, patch: Patch) -> bool:
