@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
+from annotation.description import PROJECT, Description, changing, read_description, write_description
 from annotation.pictures import Pictures
 from annotation.sources import Candidate, Source, reopen_source
 from annotation.sources.examine import examine
 from annotation.store import MaskStore, NewItem, Refused
 from million_ird.errors import StoreError, UsageError
 from million_ird.progress import Progress
-from million_ird.store import Store
 
-PROJECT = "project.json"
 MASKS = "masks.sqlite"
-FORMAT_VERSION = 1
-"""Version of project.json; a newer one is refused."""
 
 _TOGETHER = 100
 """Items that are added in one transaction: a killed run loses at most these, and reads them again."""
@@ -40,30 +35,22 @@ class Added:
 class Project:
     """An open project. `store` has the masks, `pictures` the pictures. Safe for many threads; close it in the end."""
 
-    def __init__(self, folder: Path, description: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, description: Description) -> None:
         """Opens what a description says; see `open_project`."""
         self.folder = folder
-        self._description = description
-        self._sources: dict[int, Source] = {
-            entry["number"]: reopen_source(entry["kind"], entry["place"], entry["options"])
-            for entry in description["sources"]
-        }
+        self.description = description
+        self._sources = _Sources(folder, description)
         self.pictures = Pictures(self._sources)
         self.store = MaskStore(folder / MASKS)
 
     @property
     def name(self) -> str:
-        return str(self._description["name"])
+        return self.description.name
 
     @property
-    def sources(self) -> dict[int, Source]:
+    def sources(self) -> Mapping[int, Source]:
         """The project's sources by number."""
-        return dict(self._sources)
-
-    @property
-    def second_opinions(self) -> float:
-        """Share of the items that two people label from the start, 0 to 1."""
-        return float(self._description["second_opinions"])
+        return self._sources
 
     def add(self, source: Source, decodes: bool = False, progress: Progress | None = None) -> Added:
         """Adds what a source has and the project has not; what is there is never touched.
@@ -91,6 +78,10 @@ class Project:
             batch = list(islice(candidates, _TOGETHER))
         return Added(items, there, tuple(refused))
 
+    def has_source(self, source: Source) -> bool:
+        """Whether the project has items of this very place already."""
+        return self.description.number_of(source.kind, source.place, source.options) is not None
+
     def verify(self) -> Iterator[str]:
         """Looks at every row and mask of the store and at every picture; one line for each thing that is wrong."""
         yield from self.store.verify()
@@ -114,29 +105,49 @@ class Project:
         found = row if isinstance(row, Refused) else examine(source, row, decodes)
         if progress is not None:
             progress.advance({"refused" if isinstance(found, Refused) else "items": 1})
-        if isinstance(found, NewItem) and _is_chosen(found.name, self.second_opinions):
+        if isinstance(found, NewItem) and _is_chosen(found.name, self.description.second_opinions):
             return replace(found, layers=2)
         return found
 
-    def has_source(self, source: Source) -> bool:
-        """Whether the project has items of this very place already."""
-        return self._find(source) is not None
-
-    def _find(self, source: Source) -> int | None:
-        wanted = (source.kind, source.place, source.options)
-        same = (n for n, known in self._sources.items() if (known.kind, known.place, known.options) == wanted)
-        return next(same, None)
-
     def _number(self, source: Source) -> int:
         """The number of a source, which is written down if it is new."""
-        if (known := self._find(source)) is not None:
-            return known
-        number = max(self._sources, default=0) + 1
-        entry = {"number": number, "kind": source.kind, "place": source.place, "options": source.options}
-        self._description["sources"].append(entry)
-        _write(self.folder, self._description)
-        self._sources[number] = source
+        wanted = (source.kind, source.place, source.options)
+        with changing(self.folder):
+            description = read_description(self.folder)  # another process may have added one
+            if description.number_of(*wanted) is None:
+                description = description.with_source(*wanted)
+                write_description(self.folder, description)
+        number = description.number_of(*wanted)
+        assert number is not None
+        self.description = description
+        self._sources.take(description)
         return number
+
+
+class _Sources(Mapping[int, Source]):
+    """A project's sources by number; one that another process has added since is looked up in the file."""
+
+    def __init__(self, folder: Path, description: Description) -> None:
+        self._folder = folder
+        self._open: dict[int, Source] = {}
+        self.take(description)
+
+    def take(self, description: Description) -> None:
+        """Opens the sources that a description has and this has not."""
+        for entry in description.sources:
+            if entry.number not in self._open:
+                self._open[entry.number] = reopen_source(entry.kind, entry.place, dict(entry.options))
+
+    def __getitem__(self, number: int) -> Source:
+        if number not in self._open:
+            self.take(read_description(self._folder))
+        return self._open[number]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._open)
+
+    def __len__(self) -> int:
+        return len(self._open)
 
 
 def create_project(folder: Path, source: Source, name: str = "", second_opinions: float = 0.0) -> Project:
@@ -159,21 +170,16 @@ def new_project(folder: Path, name: str = "", second_opinions: float = 0.0) -> P
     if not 0 <= second_opinions <= 1:
         raise UsageError(f"the share of second opinions lies between 0 and 1, not at {second_opinions}")
     folder = folder.expanduser().absolute()
-    if is_project(folder):
-        raise UsageError(f"{folder} is a project already; its masks are never overwritten")
-    description = {
-        "format": "million-ird annotation project",
-        "version": FORMAT_VERSION,
-        "name": name or folder.name,
-        "second_opinions": second_opinions,
-        "sources": [],
-    }
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"cannot make the folder {folder}: {error.strerror or error}") from error
-    _make_store(folder)
-    _write(folder, description)  # last: a folder without it is no project yet
+    description = Description(name or folder.name, second_opinions)
+    with changing(folder):
+        if is_project(folder):
+            raise UsageError(f"{folder} is a project already; its masks are never overwritten")
+        _make_store(folder)
+        write_description(folder, description)  # last: a folder without it is no project yet
     return Project(folder, description)
 
 
@@ -184,7 +190,7 @@ def open_project(folder: Path) -> Project:
         UsageError: there is none. StoreError: it is damaged, locked or read-only, or a newer program wrote it.
     """
     folder = folder.expanduser().absolute()
-    return Project(folder, _read(folder))
+    return Project(folder, read_description(folder))
 
 
 def is_project(folder: Path) -> bool:
@@ -204,41 +210,3 @@ def _make_store(folder: Path) -> None:
 def _is_chosen(name: str, share: float) -> bool:
     """Whether a second opinion is asked for; decided by the name alone, so that adding pictures changes nothing."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:6], "big") < share * 2**48
-
-
-def _write(folder: Path, description: dict[str, Any]) -> None:
-    store = Store(str(folder))
-    store.write(PROJECT, (json.dumps(description, ensure_ascii=False, indent=2) + "\n").encode())
-    store.sweep()
-
-
-def _read(folder: Path) -> dict[str, Any]:
-    path = folder / PROJECT
-    try:
-        description = json.loads(path.read_bytes())
-        version = int(description["version"])
-    except (FileNotFoundError, NotADirectoryError):
-        raise UsageError(
-            f"{folder} is no project: there is no {PROJECT}; `million-ird annotate create` makes one"
-        ) from None
-    except OSError as error:
-        raise StoreError(f"cannot read {path}: {error.strerror or error}") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"{path} is damaged ({error}): restore it from a backup; the masks are in {MASKS}") from None
-    if version > FORMAT_VERSION:
-        raise StoreError(f"{path} was written by a newer million-ird (version {version}): install that one")
-    return _checked(description, path)
-
-
-def _checked(description: dict[str, Any], path: Path) -> dict[str, Any]:
-    """The description if it has everything that is needed, of the right types."""
-    entries = description.get("sources")
-    sound = isinstance(description.get("name"), str) and isinstance(description.get("second_opinions"), int | float)
-    if not sound or not isinstance(entries, list) or not all(_is_source(entry) for entry in entries):
-        raise StoreError(f"{path} is damaged: a name, second_opinions or one of its sources is missing")
-    return description
-
-
-def _is_source(entry: Any) -> bool:
-    kinds = {"number": int, "kind": str, "place": str, "options": dict}
-    return isinstance(entry, dict) and all(isinstance(entry.get(key), kind) for key, kind in kinds.items())

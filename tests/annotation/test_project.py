@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from annotation.project import MASKS, PROJECT, Added, create_project, new_project, open_project
+from annotation.description import PROJECT
+from annotation.project import MASKS, Added, create_project, new_project, open_project
 from annotation.records import Rect
 from annotation.sources import FolderSource
 from annotation.store import MaskStore, Refused
@@ -139,8 +141,8 @@ def _tampered(folder: Path, **changes: object) -> None:
     [
         ({"version": 2}, r"newer million-ird \(version 2\)"),
         ({"version": "x"}, "is damaged"),
-        ({"sources": None}, "is damaged: a name, second_opinions or one of its sources is missing"),
-        ({"sources": [{"number": 1}]}, "is damaged"),
+        ({"sources": None}, "is damaged: its name, second_opinions or sources are missing"),
+        ({"sources": [{"number": 1}]}, "a source needs number, kind, place and options"),
         ({"sources": [{"number": 1, "kind": "cloud", "place": "x", "options": {}}]}, "unknown kind 'cloud'"),
         ({"sources": [{"number": 1, "kind": "folder", "place": "x", "options": {"colour": "x"}}]}, "options that"),
         ({"name": 5}, "is damaged"),
@@ -180,9 +182,45 @@ def test_a_source_that_cannot_be_read_is_not_written_down(tmp_path: Path) -> Non
     with new_project(tmp_path / "p") as project:
         with pytest.raises(UsageError):
             project.add(Broken(str(tmp_path)))
-        assert project.sources == {}
+        assert dict(project.sources) == {}
     with open_project(tmp_path / "p") as project:
-        assert project.sources == {}
+        assert dict(project.sources) == {}
+
+
+def test_pictures_that_another_process_added_are_shown(tmp_path: Path) -> None:
+    first, second = (write_pictures(tmp_path / name, "a.png") for name in ("one", "two"))
+    with create_project(tmp_path / "p", _folder(first)) as served:
+        with open_project(tmp_path / "p") as other:
+            other.add(_folder(second))
+        assert np.array_equal(served.pictures.pixels(served.store.item(2)), noise(0))
+
+
+def test_two_that_add_at_once_give_their_sources_numbers_of_their_own(tmp_path: Path) -> None:
+    places = [write_pictures(tmp_path / f"{number}", "a.png") for number in range(6)]
+    new_project(tmp_path / "p").close()
+
+    def add(place: Path) -> None:
+        with open_project(tmp_path / "p") as project:
+            project.add(_folder(place))
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(add, places))
+    with open_project(tmp_path / "p") as project:
+        assert sorted(source.place for source in project.sources.values()) == sorted(map(str, places))
+        assert {item.source for item in project.store.every_item()} == set(range(1, 7))
+        assert list(project.verify()) == []
+
+
+def test_of_many_that_make_one_project_one_does(tmp_path: Path) -> None:
+    def make(_: int) -> bool:
+        try:
+            new_project(tmp_path / "p").close()
+        except UsageError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(6) as pool:
+        assert sum(pool.map(make, range(6))) == 1
 
 
 def test_ten_thousand_items_are_listed_by_keys(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def test_a_project_is_made_and_said(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert f"    … and 2 more: million-ird annotate status {tmp_path}/p --refused\n" in said
     assert "  refused 1: empty\n    empty.png (no bytes)\n" in said
     with open_project(tmp_path / "p") as project:
-        assert (project.name, project.second_opinions) == ("Wheels", 1.0)
+        assert (project.name, project.description.second_opinions) == ("Wheels", 1.0)
         assert [len(row.layers) for row in project.store.items()] == [2, 2]
 
 
