@@ -15,21 +15,32 @@ from million_ird.report.thumbnails import image, jpeg_size
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 """Content security policy: even a hole in the escaping could neither run a script nor load anything."""
 _STYLE = """
-.gallery.offenders { --row: 190px; gap: 1.5rem 1.25rem; }
-.gallery.offenders li { max-width: calc(var(--aspect) * 300px); }
-.gallery.offenders figcaption > * { white-space: normal; }
-.gallery.offenders .error b, .weight.error { color: var(--minus); }
-.nothing { border: 1px solid var(--hair); border-left: 3px solid var(--minus); padding: .6rem .9rem; list-style: none; }
-ul.bare { list-style: none; padding: 0; margin: 0 0 1.5rem; }
-ul.bare li { padding: .38rem 0; border-bottom: 1px solid var(--hair); max-width: 66rem; }
-ul.bare .weight { font-weight: 600; margin-right: .6rem; }
-td .bar { width: 100%; min-width: 5rem; height: .6rem; margin: 0; }
-.bar .done { background: var(--kept); } .bar .needs_review { background: var(--outside); }
-.bar .in_progress { background: var(--patch); } .bar .skipped { background: var(--elsewhere); }
-.swatch.done { background: var(--kept); } .swatch.needs_review { background: var(--outside); }
-.swatch.in_progress { background: var(--patch); } .swatch.skipped { background: var(--elsewhere); }
+.offenders { --row: 190px; gap: 1.5rem 1.25rem; }
+.offenders li { max-width: calc(var(--aspect) * 300px); }
+.offenders figcaption > * { white-space: normal; }
+.offenders .has-error b, .weight.has-error { color: var(--minus); }
+.bare { list-style: none; padding: 0; margin: 0 0 1.5rem; }
+.bare li { padding: .38rem 0; border-bottom: 1px solid var(--hair); max-width: 66rem; }
+.weight { font-weight: 600; margin-right: .6rem; }
+.plots {
+  display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 24rem), 1fr)); gap: 1.5rem 2.5rem;
+  margin: 1rem 0 1.75rem;
+}
+.plots figure { margin: 0; min-width: 0; }
+.plots figcaption { font-weight: 600; font-size: .9rem; margin-bottom: .5rem; }
+.frame bdi { overflow-wrap: break-word; }
+td .bar { min-width: 6rem; height: .6rem; margin: 0; }
+.bar .done, .swatch.done { background: var(--kept); }
+.bar .needs_review, .swatch.needs_review { background: var(--outside); }
+.bar .in_progress, .swatch.in_progress { background: var(--patch); }
+.bar .skipped, .swatch.skipped { background: var(--elsewhere); }
 .swatch.todo { background: var(--track); box-shadow: inset 0 0 0 1px var(--muted); }
-.chart .bar { fill: var(--kept); }
+@media (max-width: 40rem) { .offenders { --row: 130px; } }
+@media print {
+  .offenders { --row: 110px; }
+  .offenders li { max-width: calc(var(--aspect) * 150px); }
+  .plots { grid-template-columns: 1fr 1fr; }
+}
 """
 """What the report's style has no need for."""
 

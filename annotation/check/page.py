@@ -74,17 +74,18 @@ def _offenders(outcome: Outcome) -> Section:
 
 
 def _picture(checked: Checked) -> Markup | None:
-    kind = "error" if checked.number("error") else "warning"
     caption = [tag("b", tag("bdi", checked.subject.name)), tag("span", tag("bdi", checked.subject.where))]
     caption += [tag("span", _text(finding)) for finding in _open(checked)]
     alternative = f"{checked.subject.name}: {'; '.join(finding.rule for finding in _open(checked))}"
-    return picture(checked.thumbnail, alternative, caption, kind)
+    return picture(checked.thumbnail, alternative, caption, "has-error" if checked.number("error") else "")
 
 
 def _line(checked: Checked) -> Markup:
     kind = "error" if checked.number("error") else "warning"
     texts = join((_text(finding) for finding in _open(checked)), "; ")
-    return tag("li", tag("span", kind, class_=f"weight {kind}"), tag("b", tag("bdi", checked.subject.name)), " ", texts)
+    return tag(
+        "li", tag("span", kind, class_=f"weight has-{kind}"), tag("b", tag("bdi", checked.subject.name)), " ", texts
+    )
 
 
 def _open(checked: Checked) -> list[Finding]:

@@ -12,7 +12,7 @@ from annotation.check.outline import neighbour_share, roughness, spacing
 from annotation.check.regions import Areas, hole_areas, speck_areas
 from annotation.check.settings import CheckSettings
 from annotation.mask import Mask
-from million_ird.report.words import count, plural, share
+from million_ird.report.words import plural, share
 
 WHOLE_SET = "(the whole set)"
 """What stands for the item in a finding about all of them."""
@@ -107,9 +107,8 @@ def _small_regions(name: str, find: Callable[[Mask, float], Areas], mask: Mask, 
     areas = find(mask, largest)
     if areas.size:
         noun = name.removesuffix("s")
-        sizes = (
-            f"{count(int(areas[0]))} pixels the largest, {share(float(areas.sum()), mask.size)} of the picture in all"
-        )
+        largest_area, total = plural(int(areas[0]), "pixel"), share(float(areas.sum()), mask.size)
+        sizes = f"the largest of {largest_area}, {total} of the picture in all"
         yield Finding(name, "warning", f"{plural(areas.size, noun)}, {sizes}: clean it, or accept what is really so")
 
 

@@ -12,7 +12,7 @@ from million_ird.report.markup import Markup, join, tag
 from million_ird.report.words import compact, count, plural, share
 
 _WIDTH, _HEIGHT = 380, 150
-_LEFT, _RIGHT = 42, 370
+_LEFT, _RIGHT = 42, 362
 _TOP, _BASE = 14, 124
 _BARS = 24
 _LABELS = 5
@@ -59,7 +59,7 @@ def _chart(heights: Sequence[int], labels: Sequence[tuple[float, str]], text: st
     bars = (
         tag(
             "rect",
-            class_="bar",
+            class_="kept",
             x=_LEFT + place * width,
             y=_y(height, most),
             width=width - gap,

@@ -14,7 +14,7 @@ from annotation.statistics.charts import day_chart, share_histogram
 from annotation.statistics.gather import RULES, Gathered, MaskFacts, Work
 from million_ird.report.markup import Markup, join, tag
 from million_ird.report.sections.section import Section, empty, paragraph
-from million_ird.report.words import count, plain, plural, share
+from million_ird.report.words import count, middle, plain, plural, share
 from million_ird.windows import SIZES
 
 _ORDER: tuple[State, ...] = ("done", "needs_review", "in_progress", "skipped", "todo")
@@ -51,7 +51,7 @@ def days_section(gathered: Gathered) -> Section:
         for (day, _), work in gathered.work.items():
             heights[day] = heights.get(day, 0) + int(getattr(work, what))
         chart = day_chart(days, [heights[day] for day in days], title)
-        charts.append(tag("figure", tag("figcaption", tag("h4", title)), chart, class_="card"))
+        charts.append(tag("figure", tag("figcaption", title), chart))
     rows = (
         (day, tag("bdi", name or "(nobody)"), count(work.strokes), count(len(work.pictures)), _count(work.finished))
         for (day, name), work in reversed(gathered.work.items())
@@ -60,7 +60,7 @@ def days_section(gathered: Gathered) -> Section:
     listed = tag("details", tag("summary", "Every day and annotator"), table("Work by day", heads, rows, (2, 3, 4)))
     kinds = ((plain(kind), count(number)) for kind, number in gathered.kinds.items())
     how = table("What strokes were made with", ("kind", "strokes"), kinds, (1,))
-    body = (tag("div", charts, class_="cards"), _people(gathered.work), listed, how)
+    body = (tag("div", charts, class_="plots"), _people(gathered.work), listed, how)
     return Section("days", "Days", join(body))
 
 
@@ -71,14 +71,12 @@ def blur_section(
     if not masks:
         return Section("blur", "Blurred share", empty("No mask is done yet." if not everything else "No mask yet."))
     shares = np.array([mask.share for mask in masks])
-    what = "what is drawn" if everything else "the masks that are done"
-    lead = paragraph(
-        f"Of {what}, {plural(len(masks), 'mask')}: the blurred share of the picture, "
-        f"on average {_percent(shares.mean())}."
-    )
+    what = "drawn" if everything else "done"
+    lead = paragraph(f"{plural(len(masks), 'mask')} {what}, which mark {_percent(shares.mean())} of a picture on average.")
+    histogram = share_histogram(shares.tolist(), "blurred shares")
     points = ("least", "5 %", "25 %", "median", "75 %", "95 %", "largest")
     values = (_percent(value) for value in np.quantile(shares, (0, 0.05, 0.25, 0.5, 0.75, 0.95, 1)))
-    chart = tag("div", tag("div", share_histogram(shares.tolist(), "blurred shares"), class_="card"), class_="cards")
+    chart = tag("div", tag("figure", tag("figcaption", "Masks by blurred share"), histogram), class_="plots")
     parts = [lead, chart, table("Blurred share at quantiles", ("", *points), [("share", *values)], range(1, 8))]
     shown = [_thumbnail(mask, jpeg) for mask, jpeg in thumbnails]
     drawn = [each for each in shown if each is not None]
@@ -138,7 +136,7 @@ def agreement_section(gathered: Gathered) -> Section:
         "make to the weighted PSNR of the blurred against the sharp frame, “±3 px” what a pen three pixels wider or "
         "narrower would make."
     )
-    pictures = ((tag("bdi", each.name), *_one(each)) for each in worst)
+    pictures = ((tag("bdi", middle(each.name, 48)), *_one(each)) for each in worst)
     least = table(
         "Least agreement", ("picture", "first", "second", "IoU", "F", "differ by", "±3 px", ""), pictures, range(3, 7)
     )
