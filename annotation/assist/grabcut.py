@@ -34,6 +34,10 @@ _ROUNDS = 3
 """A fourth has been seen to change some pixels in 90,000."""
 _LARGEST = 2400
 """Longest side in pixels of box and surroundings. The copy is then 8 times smaller; details of 10 pixels would go."""
+_NEXT_TO_NOTHING = 0.05
+"""Of the box: a smaller answer means that the object's colours were taken for the background's."""
+_MIDDLE = 0.1
+"""Squared radius, of the box's ellipse, that is then taken for the object: a tenth of the ellipse's area."""
 _UNDECIDED = 2.0
 """Pixels of the small copy, to both sides of its border, that are decided again."""
 _NEARBY = 4.0
@@ -103,12 +107,15 @@ def _area_of(picture: Pixels, box: Rect) -> Rect:
 
 
 def _marks(shape: tuple[int, ...], area: Rect, box: Rect, hints: Hints) -> npt.NDArray[np.uint8]:
-    """What GrabCut starts from: background outside the box, a guess of the object inside, hints as they are."""
+    """What GrabCut starts from: background outside the box, inside it the ellipse that it holds for the object and the
+    corners for background, both open to doubt, and hints as they are."""
     rows, columns = shape[0] / area.height, shape[1] / area.width
-    marks = np.full(shape, cv2.GC_BGD, np.uint8)
     top, bottom = round((box.y - area.y) * rows), round((box.y + box.height - area.y) * rows)
     left, right = round((box.x - area.x) * columns), round((box.x + box.width - area.x) * columns)
-    marks[top : max(bottom, top + 1), left : max(right, left + 1)] = cv2.GC_PR_FGD
+    bottom, right = max(bottom, top + 1), max(right, left + 1)
+    marks = np.full(shape, cv2.GC_BGD, np.uint8)
+    ellipse = _from_middle(bottom - top, right - left) <= 1
+    marks[top:bottom, left:right] = np.where(ellipse, cv2.GC_PR_FGD, cv2.GC_PR_BGD)
     for points, value in ((hints.foreground, cv2.GC_FGD), (hints.background, cv2.GC_BGD)):
         for x, y in _within(points, area):
             marks[int(y * rows), int(x * columns)] = value
@@ -119,7 +126,27 @@ def _marks(shape: tuple[int, ...], area: Rect, box: Rect, hints: Hints) -> npt.N
     return marks
 
 
+def _from_middle(height: int, width: int) -> npt.NDArray[np.float64]:
+    """Squared distance from the middle of a rectangle, 1 where its sides are touched in their middles."""
+    ys, xs = ((2 * np.arange(side) + 1) / side - 1 for side in (height, width))
+    return np.add.outer(ys**2, xs**2)
+
+
 def _cut(small: Pixels, marks: npt.NDArray[np.uint8], deadline: float) -> None:
+    """GrabCut; where it finds next to nothing, again with the box's middle as surely the object. Changes `marks`."""
+    begun = marks.copy()
+    _iterate(small, marks, deadline)
+    open_to_doubt = (begun == cv2.GC_PR_FGD) | (begun == cv2.GC_PR_BGD)
+    if np.count_nonzero(_is_object(marks)) >= _NEXT_TO_NOTHING * np.count_nonzero(open_to_doubt):
+        return
+    marks[:] = begun
+    ys, xs = np.nonzero(open_to_doubt)
+    window = marks[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1]
+    window[(window == cv2.GC_PR_FGD) & (_from_middle(*window.shape) <= _MIDDLE)] = cv2.GC_FGD
+    _iterate(small, marks, deadline)
+
+
+def _iterate(small: Pixels, marks: npt.NDArray[np.uint8], deadline: float) -> None:
     """Rounds of GrabCut, one by one, so that the clock is looked at between them; changes `marks`."""
     background, foreground = np.zeros((1, 65)), np.zeros((1, 65))
     for number in range(_ROUNDS):
@@ -128,7 +155,7 @@ def _cut(small: Pixels, marks: npt.NDArray[np.uint8], deadline: float) -> None:
         cv2.grabCut(np.ascontiguousarray(small), marks, (0, 0, 0, 0), background, foreground, 1, mode)
         is_settled = np.array_equal(before, marks) or not _is_object(marks).any()
         if is_settled or time.monotonic() > deadline:
-            return  # without any object left, the answer is empty, and the person sees that
+            return  # without any object left, the next round would have no colours to learn
 
 
 def _is_object(marks: npt.NDArray[np.uint8]) -> Mask:

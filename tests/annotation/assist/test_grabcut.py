@@ -13,7 +13,7 @@ from annotation.assist.grabcut import Hints, cut_out
 from annotation.mask import Mask
 from annotation.records import Rect
 from million_ird.errors import UsageError
-from tests.annotation.app.live import Pixels, scene
+from tests.annotation.app.live import Pixels, disc, scene
 
 
 def _object(radius: int, width: int, height: int, softness: float) -> tuple[Pixels, Mask]:
@@ -76,6 +76,17 @@ def test_a_hint_is_true_of_its_pixel() -> None:
     assert not plain[1, 1] and plain[inside[1] - box.y, inside[0] - box.x]
     turned = cut_out(picture, box, Hints([outside, (0, 0), (-5, 900)], [inside]))
     assert turned[1, 1] and not turned[inside[1] - box.y, inside[0] - box.x]
+
+
+def test_an_object_in_the_colours_of_its_surroundings_is_found_at_a_second_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    sharp = scene(300, 240, 7)
+    centre = disc(300, 240, (150, 120), 45)
+    picture = np.where(centre[:, :, None], cv2.blur(sharp, (41, 1)), sharp).astype(np.uint8)
+    box = _box_around(centre, 10)
+    found = cut_out(picture, box)
+    assert found[box.height // 2, box.width // 2] and found.mean() > 0.05
+    monkeypatch.setattr(grabcut, "_NEXT_TO_NOTHING", 0.0)
+    assert cut_out(picture, box).mean() < 0.05
 
 
 def test_nothing_outside_the_box_is_taken_and_the_box_may_touch_the_border() -> None:
