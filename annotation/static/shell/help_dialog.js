@@ -58,8 +58,8 @@ function rows(commands) {
   const found = new Map();
   for (const { family, text, keys, note } of commands) {
     const row = found.get(family ?? text);
-    if (row) row.keys.push(keys[0]);
-    else found.set(family ?? text, { text: family ?? text, note, keys: family ? [keys[0]] : [...keys], joint: family ? " " : " or " });
+    if (row) row.keys.push(...keys);
+    else found.set(family ?? text, { text: family ?? text, note, keys: [...keys], joint: family ? " " : " or " });
   }
   return [...found.values()];
 }

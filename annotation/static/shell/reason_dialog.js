@@ -37,7 +37,7 @@ export function askReason({ title, text, suggestions, action }) {
         { onsubmit: submit },
         make("label", { for: id }, "Reason"),
         field,
-        make("div", { class: "chips", role: "group", "aria-label": "Common reasons" }, chips),
+        make("div", { class: "chips", role: "group", "aria-label": "Suggestions" }, chips),
         dialogButtons(action, close),
       );
       return [make("p", {}, text), form];
