@@ -13,7 +13,7 @@ from annotation.assist.grabcut import Hints, cut_out
 from annotation.mask import Mask
 from annotation.records import Rect
 from million_ird.errors import UsageError
-from tests.annotation.app.live import Pixels, disc, scene
+from tests.annotation.app.live import Pixels, scene
 
 
 def _object(radius: int, width: int, height: int, softness: float) -> tuple[Pixels, Mask]:
@@ -78,15 +78,18 @@ def test_a_hint_is_true_of_its_pixel() -> None:
     assert turned[1, 1] and not turned[inside[1] - box.y, inside[0] - box.x]
 
 
-def test_an_object_in_the_colours_of_its_surroundings_is_found_at_a_second_try(monkeypatch: pytest.MonkeyPatch) -> None:
-    sharp = scene(300, 240, 7)
-    centre = disc(300, 240, (150, 120), 45)
-    picture = np.where(centre[:, :, None], cv2.blur(sharp, (41, 1)), sharp).astype(np.uint8)
-    box = _box_around(centre, 10)
-    found = cut_out(picture, box)
-    assert found[box.height // 2, box.width // 2] and found.mean() > 0.05
-    monkeypatch.setattr(grabcut, "_NEXT_TO_NOTHING", 0.0)
-    assert cut_out(picture, box).mean() < 0.05
+def test_where_nothing_is_found_the_middle_of_the_box_is_the_object(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    def nothing_without_being_told(_small: Pixels, marks: Pixels, *_rest: object) -> None:
+        seen.append(int((marks == cv2.GC_FGD).sum()))
+        marks[marks == cv2.GC_PR_FGD] = cv2.GC_PR_BGD
+
+    monkeypatch.setattr(cv2, "grabCut", nothing_without_being_told)
+    found = cut_out(scene(300, 240), Rect(100, 80, 100, 60), Hints(background=[(150, 110)]))
+    assert seen[0] == 0 and len(seen) > 1
+    assert found[30, 45] and not found[30, 50] and not found[30, 10]
+    assert 0.8 < found.sum() / (0.1 * np.pi / 4 * 100 * 60) < 1.2
 
 
 def test_nothing_outside_the_box_is_taken_and_the_box_may_touch_the_border() -> None:
