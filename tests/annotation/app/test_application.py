@@ -169,6 +169,18 @@ def test_pictures_come_upright_at_their_items_size_and_are_not_sent_twice(live: 
         assert again.status_code == 304 and not again.content and again.headers["etag"] == tag
 
 
+def test_a_turned_photograph_stands_upright(live: Live) -> None:
+    """Its file lies on its side and says so (EXIF orientation 6): upright is a quarter turn clockwise."""
+    answer = live.client.get(f"/api/items/{ALONE}/blurred")
+    with Image.open(io.BytesIO(answer.content)) as picture:
+        assert picture.getexif().get(0x0112, 1) == 1
+        shown = np.asarray(picture.convert("RGB"), np.int16)
+    upright = np.rot90(scene(101, 203, 5), -1).astype(np.int16)
+    assert shown.shape == upright.shape
+    assert np.abs(shown - upright).mean() < 12  # what JPEG took; a wrong turn is off by 40 and more
+    assert np.abs(shown[::-1, ::-1] - upright).mean() > 30
+
+
 def test_a_plain_file_is_sent_as_it_is(live: Live, project: Path, template: Path) -> None:
     sent = live.client.get(f"/api/items/{PAIR}/blurred").content
     assert sent == (template.parent / "pictures" / "pair_blur.png").read_bytes()
