@@ -12,6 +12,7 @@ from typing import Literal
 from annotation.formats.index import Index, read_index
 from annotation.formats.model import FormatError, Found, Reading, Unreadable
 from annotation.formats.registry import open_format
+from annotation.formats.sniff import guess_format
 from annotation.mask import Mask, MaskError, check_size, encode_mask
 from annotation.matching import MatchError, Names
 from annotation.project import Project
@@ -31,7 +32,7 @@ class ImportSettings:
     """What is read, and what becomes of it."""
 
     format: str = ""
-    """A name of `formats.registry`; "" where an export's index says it."""
+    """A name of `formats.registry`; "" for what an export's index says, or what the files look like."""
     reading: Reading = field(default_factory=Reading)
     inverted: bool = False
     """The files mark what is sharp."""
@@ -74,6 +75,8 @@ class ImportRow:
 class Imported:
     """Every mask that was found, and every item for which there was none."""
 
+    format: str
+    """What the files were read as."""
     rows: tuple[ImportRow, ...]
     without_mask: tuple[str, ...]
 
@@ -97,11 +100,12 @@ def import_masks(
         advance: told what became of each mask.
 
     Raises:
-        UsageError: no format was named, and no index says one.
+        UsageError: no format was named, and neither an index nor the files say one.
         FormatError: the place is not what the format says.
     """
     index = read_index(place) if place.is_dir() else None
-    form = open_format(_format_name(place, settings.format, index))
+    name_of_format = _format_name(place, settings.format, index)
+    form = open_format(name_of_format)
     items = {item.name: item for item in project.store.every_item()}
     names = Names(((item.name, item.blurred) for item in items.values()), settings.by_basename)
     matched, rows = _matched(form.read(place, settings.reading), names, _names_of(index))
@@ -110,17 +114,16 @@ def import_masks(
         row = _import_one(project, items[name], found, settings, claims[name])
         rows.append(row)
         advance(row.outcome)
-    return Imported(tuple(rows), tuple(name for name in items if name not in claims))
+    return Imported(name_of_format, tuple(rows), tuple(name for name in items if name not in claims))
 
 
 def _format_name(place: Path, asked: str, index: Index | None) -> str:
-    if index is None and not asked:
-        raise UsageError(f"name the format of {place} with --format: no index of an export is there to say it")
-    if index is None:
-        return asked
-    if not index.is_complete:
+    if index is not None and not index.is_complete:
         raise FormatError(f"the export in {place} was interrupted: run it again")
-    return asked or index.format
+    name = asked or (index.format if index is not None else guess_format(place))
+    if not name:
+        raise UsageError(f"what is in {place} may be of several formats, or of none: name it with --format")
+    return name
 
 
 def _names_of(index: Index | None) -> dict[str, str]:

@@ -82,6 +82,7 @@ def _table(done: Imported, is_plan: bool) -> str:
 
     counts = done.counts()
     lines = [
+        f"read as     {done.format}",
         f"{'would import' if is_plan else 'imported   '} {counted(counts['imported'], 'mask')}",
         f"unchanged   {counts['unchanged']:,} (the same mask is shown already)",
     ]

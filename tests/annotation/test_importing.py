@@ -242,12 +242,30 @@ def test_names_without_folders_match_only_when_asked(project: Project, tmp_path:
     assert import_masks(project, tmp_path / "flat", ImportSettings("png", by_basename=True)).counts() == {"imported": 1}
 
 
-def test_a_format_must_be_named_where_no_index_says_it(project: Project, tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", [form for form in FORMATS if form not in LOSSY])
+def test_the_files_of_other_tools_say_what_they_are(form: str, tmp_path: Path) -> None:
+    with project_of(tmp_path, name="one") as one:
+        draw(one, "s01/00", some_mask(0))
+        export_masks(one, tmp_path / "out", ExportSettings(form))
+    (tmp_path / "out" / INDEX_NAME).unlink()
+    with project_of(tmp_path, name="two") as two:
+        done = import_masks(two, tmp_path / "out", ImportSettings())
+        assert done.format == form.removesuffix("-uncompressed")
+        assert outcomes(done) == {"s01/00": "imported"}
+        assert np.array_equal(shown(two, "s01/00"), some_mask(0))
+
+
+def test_a_format_must_be_named_where_files_say_nothing(project: Project, tmp_path: Path) -> None:
     place = masks_folder(tmp_path, _00=encode_mask(some_mask()))
-    with pytest.raises(UsageError, match=r"name the format of .* with --format"):
+    (place / "a.xml").write_text("<annotations/>")
+    with pytest.raises(UsageError, match="may be of several formats, or of none: name it with --format"):
         import_masks(project, place, ImportSettings())
-    with pytest.raises(FormatError, match="there is no file or folder"):
-        import_masks(project, tmp_path / "nothing", PNG)
+    (place / "a.xml").rename(place / "a.json")
+    with pytest.raises(UsageError, match="name it with --format"):
+        import_masks(project, place / "a.json", ImportSettings())
+    for settings in (PNG, ImportSettings()):
+        with pytest.raises(FormatError, match="there is no file or folder"):
+            import_masks(project, tmp_path / "nothing", settings)
 
 
 def test_settings_that_cannot_be() -> None:

@@ -25,6 +25,7 @@ def test_a_counted_table_says_what_became_of_every_mask(
     place = str(tmp_path / "masks")
     assert main([str(project), place, "--format", "png"]) == 0
     assert capsys.readouterr().out.splitlines() == [
+        "read as     png",
         "imported    1 mask",
         "unchanged   0 (the same mask is shown already)",
         "no mask     2 items: b, c",
