@@ -72,7 +72,8 @@ def blur_section(
         return Section("blur", "Blurred share", empty("No mask is done yet." if not everything else "No mask yet."))
     shares = np.array([mask.share for mask in masks])
     what = "drawn" if everything else "done"
-    lead = paragraph(f"{plural(len(masks), 'mask')} {what}, which mark {_percent(shares.mean())} of a picture on average.")
+    marked = _percent(shares.mean())
+    lead = paragraph(f"{plural(len(masks), 'mask')} {what}, which mark {marked} of a picture on average.")
     histogram = share_histogram(shares.tolist(), "blurred shares")
     points = ("least", "5 %", "25 %", "median", "75 %", "95 %", "largest")
     values = (_percent(value) for value in np.quantile(shares, (0, 0.05, 0.25, 0.5, 0.75, 0.95, 1)))
