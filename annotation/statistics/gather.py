@@ -14,7 +14,7 @@ from annotation.project import Project
 from annotation.records import Item, Kind, Layer, Revision, State
 from million_ird.errors import MillionIrdError
 from million_ird.progress import Progress
-from million_ird.windows import SIZES, Rule, compute_share, kept_share, padding
+from million_ird.windows import SIZES, Rule, cost_of_shares, kept_shares, padding
 
 RULES: tuple[Rule, ...] = ("any", "majority")
 _NOBODYS: tuple[Kind, ...] = ("empty", "proposal")
@@ -145,6 +145,7 @@ def _day(revision: Revision) -> str:
 
 def _facts(item: Item, layer: Layer, mask: Mask) -> MaskFacts:
     frame = padding(item.height, item.width)
+    shares = {rule: kept_shares(mask, rule) for rule in RULES}
     return MaskFacts(
         item=item.id,
         name=item.name,
@@ -152,8 +153,8 @@ def _facts(item: Item, layer: Layer, mask: Mask) -> MaskFacts:
         annotator=layer.annotator,
         share=float(mask.mean()),
         padded_share=float(mask.sum()) / (frame.width * frame.height),
-        kept={(size, rule): kept_share(mask, size, rule) for size in SIZES for rule in RULES},
-        compute={rule: compute_share(mask, rule) for rule in RULES},
+        kept={(size, rule): shares[rule][size, False] for size in SIZES for rule in RULES},
+        compute={rule: cost_of_shares(shares[rule]) for rule in RULES},
     )
 
 

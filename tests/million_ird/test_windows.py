@@ -18,6 +18,7 @@ from million_ird.windows import (
     Rule,
     compute_share,
     kept_share,
+    kept_shares,
     padding,
     window_labels,
 )
@@ -148,6 +149,11 @@ def test_the_cost_is_the_sum_over_blocks(seed: int, height: int, width: int, rul
     for stage in STAGES:
         for block in range(stage.depth):
             spent += stage.block_gmacs * kept_share(mask, stage.size, rule, shifted=block % 2 == 1)
+    assert kept_shares(mask, rule) == {
+        (size, shifted): pytest.approx(kept_share(mask, size, rule, shifted=shifted))
+        for size in SIZES
+        for shifted in (False, True)
+    }
     everything = 39.3 + sum(stage.depth * stage.block_gmacs for stage in STAGES)
     assert compute_share(mask, rule) == pytest.approx(spent / everything)
 
