@@ -86,6 +86,16 @@ def test_a_store_with_torn_pages_is_not_opened(store: MaskStore) -> None:
         MaskStore(store.path)
 
 
+def test_one_torn_page_of_an_index_is_noticed_on_opening(store: MaskStore) -> None:
+    store.close()
+    with closing(sqlite3.connect(store.path)) as connection:
+        (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'comment_by_item'").fetchone()
+    data = store.path.read_bytes()
+    store.path.write_bytes(data[: 4096 * (page - 1)] + bytes(4096) + data[4096 * page :])
+    with pytest.raises(StoreError, match=r"is damaged .*restore it from a backup"):
+        MaskStore(store.path)
+
+
 def test_a_store_cut_short_is_not_opened(store: MaskStore) -> None:
     for x in range(60):
         draw(store, 1, Rect(x % 30, 1, 9, 9))

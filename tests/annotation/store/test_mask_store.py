@@ -107,6 +107,17 @@ def test_a_new_stroke_clears_redo_and_the_branch_stays(store: MaskStore) -> None
     assert (restored.head, restored.undo, restored.redo) == (left.id, first.id, None)
 
 
+def test_restoring_clears_redo_also_where_an_undo_had_led_before(store: MaskStore) -> None:
+    first = draw(store, 1)
+    draw(store, 1)
+    undo(store, 1)
+    draw(store, 1)
+    last = draw(store, 1)
+    restored = store.move_head(1, new_id(), first.id, last.id, "Ada")
+    assert (restored.head, restored.redo) == (first.id, None)
+    assert store.verify() == []
+
+
 def _model_of(actions: list[int], store: MaskStore) -> tuple[list[str], list[str]]:
     """What a plain pair of stacks would hold after the same actions: undo stack (head last) and redo stack."""
     done, undone = [store.layer(1).head], []
