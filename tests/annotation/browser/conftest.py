@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,11 @@ from tests.annotation.browser.server import AnnotationServer
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Playwright
 
-PAIRS = 16
+PAIRS = 80
+SCENES = 8
+"""Different ones among them; drawing one takes longer than showing it."""
+RESERVED = 12
+"""Rows at the head of the list that `fresh()` never takes."""
 WIDTH, HEIGHT = 320, 240
 TURNED = "turned"
 """The name of the one item that is no pair: stored lying on its side, with the EXIF orientation that rights it."""
@@ -47,22 +52,29 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
     running.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def project(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project of `PAIRS` pairs of `WIDTH`×`HEIGHT`, and `TURNED`, made by the command; skipped without a browser."""
     from million_ird.cli import main
 
     folder = tmp_path_factory.mktemp("annotation")
+    pictures = folder / "pictures"
     for n in range(PAIRS):
-        write_pair(folder / "pictures", f"{n:02d}", WIDTH, HEIGHT, seed=n)
-    write_turned(folder / "pictures" / f"{TURNED}.jpg", WIDTH, HEIGHT)
-    assert main(["annotate", "create", str(folder / "project"), "--from", str(folder / "pictures")]) == 0
+        if n < SCENES:
+            write_pair(pictures, f"{n:02d}", WIDTH, HEIGHT, seed=n)
+            continue
+        for kind in ("blur", "sharp"):
+            shutil.copy(
+                folder / "pictures" / f"{n % SCENES:02d}_{kind}.png", folder / "pictures" / f"{n:02d}_{kind}.png"
+            )
+    write_turned(pictures / f"{TURNED}.jpg", WIDTH, HEIGHT)
+    assert main(["annotate", "create", str(folder / "project"), "--from", str(pictures)]) == 0
     return folder / "project"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def server(project: Path) -> Iterator[AnnotationServer]:
-    """The server of this module's project."""
+    """The server of the project. A test that kills it starts it again."""
     running = AnnotationServer(project)
     running.start()
     yield running
@@ -72,7 +84,7 @@ def server(project: Path) -> Iterator[AnnotationServer]:
 class OpenPage:
     """Opens pages, each in a browser context of its own (its own storage, its own journal), and watches over them.
 
-    Calling it opens an item that no other test of the module has seen, unless one is named.
+    Calling it opens an item that no other test has seen, unless one is named.
     """
 
     def __init__(self, browser: Browser, server: AnnotationServer, unseen: Iterator[int]) -> None:
@@ -129,10 +141,10 @@ def items(server: AnnotationServer) -> list[dict[str, Any]]:
     return found
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def unseen(server: AnnotationServer) -> Iterator[int]:
-    """Pairs that no test of the module has opened."""
-    return iter([row["id"] for row in items(server) if row["pair"]])
+    """Pairs that no test has opened, from the end of the list."""
+    return iter([row["id"] for row in items(server)[:RESERVED:-1] if row["pair"]])
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from PIL import Image
 Pixels = npt.NDArray[np.uint8]
 
 
-def scene(width: int, height: int, seed: int, travel: int = 24) -> tuple[Pixels, Pixels, npt.NDArray[np.bool_]]:
+def scene(width: int, height: int, seed: int, travel: int = 12) -> tuple[Pixels, Pixels, npt.NDArray[np.bool_]]:
     """A disc that moves sideways before a still background.
 
     Args:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.annotation.browser.conftest import HEIGHT, PAIRS, WIDTH, OpenPage
+from tests.annotation.browser.conftest import HEIGHT, SCENES, WIDTH, OpenPage
 from tests.annotation.browser.driver import AnnotationPage
 from tests.annotation.browser.pictures import sharp_disc
 
 
 def thing(page: AnnotationPage) -> tuple[np.ndarray, float, float, float]:
     """The disc on the sharp frame of the item: its mask, its centre and its radius."""
-    seed = int(page.item["name"][:2])
-    assert seed < PAIRS
-    return sharp_disc(WIDTH, HEIGHT, seed)
+    return sharp_disc(WIDTH, HEIGHT, int(page.item["name"][:2]) % SCENES)
 
 
 def test_the_magnetic_outline_clings_to_the_edge(fresh: OpenPage) -> None:

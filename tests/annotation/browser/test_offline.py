@@ -16,7 +16,14 @@ from tests.annotation.browser.shapes import Mask
 if TYPE_CHECKING:
     from playwright.sync_api import Playwright
 
-LOST = ("ERR_INTERNET_DISCONNECTED", "ERR_CONNECTION", "Failed to fetch", "ERR_EMPTY_RESPONSE", "ERR_SOCKET")
+LOST = (
+    "ERR_INTERNET_DISCONNECTED",
+    "ERR_FAILED",
+    "ERR_CONNECTION",
+    "Failed to fetch",
+    "ERR_EMPTY_RESPONSE",
+    "ERR_SOCKET",
+)
 """What the browser itself writes to the console when it cannot reach the server."""
 
 
