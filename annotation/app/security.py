@@ -48,6 +48,13 @@ _READING = ("GET", "HEAD")
 _COOKIE_SECONDS = 30 * 24 * 3600
 """A tablet that forgets what it had open need not be given the address again; a new token ends it sooner."""
 
+_WELCOME = (
+    '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Blur masks</title>'
+    '<meta http-equiv="refresh" content="0; url=/"></head><body><a href="/">Open the page</a></body></html>'
+)
+"""Goes on to the page by itself. Not by a redirect: on one that began on another site, in a mail say, browsers would
+not send the strict cookie that they have just been given."""
+
 
 @dataclass(frozen=True)
 class Access:
@@ -123,7 +130,7 @@ class Guard:
         return hmac.compare_digest(given.encode("utf-8", "replace"), self._access.token.encode())
 
     def _welcome(self, secure: bool) -> Response:
-        answer = Response(status_code=303, headers={"Location": "/"})
+        answer = Response(_WELCOME, media_type="text/html")
         answer.set_cookie(
             self._access.cookie,
             self._access.token,

@@ -80,7 +80,7 @@ def test_open_to_the_network_it_makes_a_token_and_shows_it_once(project: Path) -
         here = f"http://127.0.0.1:{found[2]}"
         with httpx.Client(base_url=here, trust_env=False) as client:
             assert client.get("/api/project").status_code == 401
-            assert client.get("/", params={"token": found[3]}).status_code == 303
+            assert client.get("/", params={"token": found[3]}).status_code == 200
             assert client.get("/api/project").json()["token_needed"] is True
         process.terminate()
         said, _ = process.communicate(timeout=30)
