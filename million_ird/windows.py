@@ -193,7 +193,7 @@ def _counts(numbers: NDArray[Any], side: int, shifted: bool) -> NDArray[np.int32
     rows = np.add.reduce(numbers.reshape(-1, side, numbers.shape[1]), axis=1, dtype=kind)
     if side > _STRIPES:
         return np.asarray(rows.reshape(len(rows), -1, side).sum(axis=2, dtype=np.int32))
-    sums = rows[:, ::side].astype(np.int32)
+    sums: NDArray[np.int32] = rows[:, ::side].astype(np.int32)
     for column in range(1, side):
         sums += rows[:, column::side]
     return sums

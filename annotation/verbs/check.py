@@ -23,6 +23,8 @@ def main(argv: Sequence[str]) -> int:
     from annotation.check.overrides import OVERRIDES, Overrides
     from annotation.check.table import render
 
+    if arguments.lines < 0:
+        raise UsageError(f"--lines is at least 0, not {arguments.lines}")
     settings = _settings(arguments)
     with ExitStack() as stack:
         place = _Place(arguments, stack)

@@ -42,6 +42,14 @@ def test_warnings_fail_only_where_asked(tmp_path: Path, capsys: pytest.CaptureFi
     assert _run(folder, "--no-pictures", "--strict", "--set", "hole_share=0.0001") == 0
 
 
+def test_a_long_list_is_cut_short_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = _folder(tmp_path, hole=True)
+    (folder / "mask/00.png").write_bytes(b"")
+    assert _run(folder, "--no-pictures", "--lines", 1) == 1
+    out = capsys.readouterr().out
+    assert "zero_bytes" in out and "1 hole" not in out and "… and 1 finding more" in out
+
+
 def test_the_class_of_empty_files_is_caught(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Published sets came with masks of 0 bytes."""
     folder = _folder(tmp_path)
@@ -110,6 +118,7 @@ def test_accepting_in_a_project(tmp_path: Path, capsys: pytest.CaptureFixture[st
         ((".", "--set", "spec_share=1"), "speck_share"),
         ((".", "--set", "speck_share=7"), "speck_share lies between"),
         ((".", "--images", "nowhere"), "there is no folder"),
+        ((".", "--lines", "-1"), "--lines is at least 0"),
     ],
 )
 def test_mistakes_are_said_in_one_line(
