@@ -22,13 +22,9 @@ def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_every_verb_is_there_and_helps(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_verb_is_there(verb: str) -> None:  # what each says of itself is tested in tests/policy
     module, _, function = VERBS[verb][0].partition(":")
     assert callable(getattr(importlib.import_module(module), function))
-    with pytest.raises(SystemExit) as end:
-        main([verb, "--help"])
-    assert end.value.code == 0
-    assert f"million-ird {verb}" in capsys.readouterr().out
 
 
 def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
