@@ -29,7 +29,6 @@ _LAST_REQUESTS = 5
 """Seconds that running requests are given once the server was told to stop."""
 _CONNECTIONS = 500
 """More at once are answered 503: a browser opens six."""
-_UNSPECIFIED = ("0.0.0.0", "::")
 
 
 @dataclass(frozen=True)
@@ -93,10 +92,9 @@ def serve(project: Project, settings: ServeSettings, say: Callable[[str], None],
         UsageError: the address cannot be listened on.
     """
     with listening(settings.host, settings.port) as listener:
-        port = listener.getsockname()[1]
         access = _access(settings, listener)
         server = make_server(project, access)
-        address = _address(settings.host, port)
+        address = _address(settings.host, listener)
         whole = f"{address}/?token={access.token}" if access.token else f"{address}/"
         with _ending(server):
             for line in _banner(project, whole):
@@ -176,14 +174,15 @@ def _why_not(error: OSError, host: str, port: int) -> str:
     return f"cannot listen on {host} port {port}: {error.strerror}"
 
 
-def _address(host: str, port: int) -> str:
+def _address(host: str, listener: socket.socket) -> str:
     """What to type into a browser, on this machine or, where the server is open to it, on the network."""
-    if host in _UNSPECIFIED:
-        host = _own_address(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    bound, port = listener.getsockname()[:2]
+    if ipaddress.ip_address(bound.partition("%")[0]).is_unspecified:
+        host = _own_address(listener.family)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _own_address(family: socket.AddressFamily) -> str:
+def _own_address(family: int) -> str:
     """The address that this machine has on its network. A UDP socket is connected without sending anything."""
     with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
         probe.connect(("2001:db8::1" if family == socket.AF_INET6 else "192.0.2.1", 9))

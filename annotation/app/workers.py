@@ -38,7 +38,7 @@ class Workers:
             self._taken -= 1
 
     def close(self) -> None:
-        """Forget what waits; what runs comes to its end by itself, and is not waited for."""
+        """Forget what waits. What runs comes to its end by itself; the process does not end before."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 

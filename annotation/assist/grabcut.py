@@ -149,6 +149,7 @@ def _cut(small: Pixels, marks: npt.NDArray[np.uint8], deadline: float) -> None:
 def _iterate(small: Pixels, marks: npt.NDArray[np.uint8], deadline: float) -> None:
     """Rounds of GrabCut, one by one, so that the clock is looked at between them; changes `marks`."""
     background, foreground = np.zeros((1, 65)), np.zeros((1, 65))
+    cv2.setRNGSeed(0)  # its colour models begin at random: the same box is to have the same answer
     for number in range(_ROUNDS):
         before = marks.copy()
         mode = cv2.GC_EVAL if number else cv2.GC_INIT_WITH_MASK

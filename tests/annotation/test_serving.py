@@ -164,24 +164,40 @@ def test_a_port_in_use_is_one_line_that_says_what_to_do(project: Path) -> None:
 def test_a_port_can_be_taken_again_at_once() -> None:
     with listening("127.0.0.1", 0) as listener:
         port = listener.getsockname()[1]
-        with socket.create_connection(("127.0.0.1", port)), contextlib_accept(listener):
+        with socket.create_connection(("127.0.0.1", port)), _accepted(listener):
             pass
     with listening("127.0.0.1", port):
         pass
 
 
 @contextmanager
-def contextlib_accept(listener: socket.socket) -> Iterator[None]:
+def _accepted(listener: socket.socket) -> Iterator[None]:
     connection, _ = listener.accept()
     with connection:
         yield
 
 
 def test_addresses_for_a_browser() -> None:
-    assert serving._address("127.0.0.1", 8765) == "http://127.0.0.1:8765"
-    assert serving._address("::1", 80) == "http://[::1]:80"
-    assert re.fullmatch(r"http://[^:/]+:9", serving._address("0.0.0.0", 9))
-    assert "0.0.0.0" not in serving._address("0.0.0.0", 9)
+    def address(host: str) -> str:
+        with listening(host, 0) as listener:
+            return serving._address(host, listener).rpartition(":")[0]
+
+    assert address("127.0.0.1") == "http://127.0.0.1"
+    assert address("localhost") == "http://localhost"
+    for everywhere in ("0.0.0.0", "0"):
+        assert re.fullmatch(r"http://[^:/]+", address(everywhere))
+        assert address(everywhere) not in ("http://0.0.0.0", "http://0")
+    if _has_ipv6():
+        assert address("::1") == "http://[::1]"
+
+
+def _has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
 
 
 def test_without_the_extra_the_line_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

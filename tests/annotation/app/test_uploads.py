@@ -152,7 +152,7 @@ _FIELDS = {
 }
 
 
-@hypothesis.settings(max_examples=120, deadline=None)
+@hypothesis.settings(max_examples=80, deadline=None)
 @hypothesis.given(data=st.data())
 def test_no_json_upsets_the_server(served: Live, data: st.DataObject) -> None:
     before = _revisions(served)
