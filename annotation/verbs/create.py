@@ -40,7 +40,7 @@ def _project(arguments: argparse.Namespace, source: Source) -> Project:
     if arguments.name or arguments.second_opinions is not None:
         raise UsageError(f"{folder} is a project already: its name and its share of second opinions stay as they are")
     project = open_project(folder)
-    if not arguments.add and not project.has_source(source):
+    if not arguments.add and project.store.count() and not project.has_source(source):
         project.close()
         raise UsageError(f"{folder} is a project of other pictures: say --add to add those of {arguments.source}")
     return project

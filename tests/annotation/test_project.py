@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -129,41 +128,6 @@ def test_what_a_killed_creation_left_is_used_again(tmp_path: Path) -> None:
     with create_project(tmp_path / "p", source) as project:
         assert project.store.count() == 1
     assert sorted(path.name for path in (tmp_path / "p").iterdir()) == [MASKS, PROJECT]
-
-
-def _tampered(folder: Path, **changes: object) -> None:
-    path = folder / PROJECT
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
-
-
-@pytest.mark.parametrize(
-    ("changes", "says"),
-    [
-        ({"version": 2}, r"newer million-ird \(version 2\)"),
-        ({"version": "x"}, "is damaged"),
-        ({"sources": None}, "is damaged: its name, second_opinions or sources are missing"),
-        ({"sources": [{"number": 1}]}, "a source needs number, kind, place and options"),
-        ({"sources": [{"number": 1, "kind": "cloud", "place": "x", "options": {}}]}, "unknown kind 'cloud'"),
-        ({"sources": [{"number": 1, "kind": "folder", "place": "x", "options": {"colour": "x"}}]}, "options that"),
-        ({"name": 5}, "is damaged"),
-    ],
-)
-def test_a_damaged_description_ends_in_one_line(tmp_path: Path, changes: dict[str, object], says: str) -> None:
-    new_project(tmp_path / "p").close()
-    _tampered(tmp_path / "p", **changes)
-    with pytest.raises((StoreError, UsageError), match=says):
-        open_project(tmp_path / "p")
-
-
-def test_opening_no_project_says_how_to_make_one(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"is no project: there is no project\.json; `million-ird annotate create`"):
-        open_project(tmp_path)
-    (tmp_path / PROJECT).write_text("[]")
-    with pytest.raises(StoreError, match="is damaged"):
-        open_project(tmp_path)
-    (tmp_path / PROJECT).write_bytes(b"\xff{")
-    with pytest.raises(StoreError, match="is damaged"):
-        open_project(tmp_path)
 
 
 def test_a_description_without_its_store_ends_in_one_line(tmp_path: Path) -> None:

@@ -71,6 +71,8 @@ def test_a_project_without_items_is_a_failure(tmp_path: Path, capsys: pytest.Cap
     (tmp_path / "photos").mkdir()
     assert main([str(tmp_path / "p"), "--from", str(tmp_path / "photos")]) == 1
     assert "there is nothing to label" in capsys.readouterr().out
+    photos = write_pictures(tmp_path / "others", "a.png")
+    assert main([str(tmp_path / "p"), "--from", str(photos)]) == 0
 
 
 def test_damage_is_found_at_once_where_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
