@@ -22,7 +22,6 @@ export class CommentsSection {
     this.field = /** @type {HTMLTextAreaElement} */ (make("textarea", { id, rows: 3, maxlength: 4000, required: true }));
     this.field.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.#send(event);
-      if (event.key === "Escape") workplace.editor.stage.focus();
     });
     const form = make(
       "form",

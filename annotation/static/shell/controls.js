@@ -35,9 +35,7 @@ export function plainButton(name, onclick, { icon: glyph, text = glyph ? null : 
   const label = text ? make("span", {}, text) : null;
   const listener = (event) => {
     onclick(event);
-    if (event.detail > 0 && !(event.currentTarget instanceof HTMLElement && event.currentTarget.dataset.keepsFocus)) {
-      backToPicture();
-    }
+    if (event.detail > 0 && document.activeElement === event.currentTarget) backToPicture();
   };
   return make("button", { type: "button", onclick: listener, ...named, ...properties }, glyph && icon(glyph), label);
 }

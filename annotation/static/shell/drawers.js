@@ -50,9 +50,9 @@ export class Drawers {
   }
 
   #key(event, name) {
-    if (event.key === "Escape" && this.narrow.matches && !event.defaultPrevented) {
-      event.preventDefault();
-      this.toggle(name);
-    }
+    if (event.key !== "Escape" || event.defaultPrevented) return;
+    event.preventDefault();
+    if (this.narrow.matches) this.toggle(name);
+    else byId("picture").focus();
   }
 }

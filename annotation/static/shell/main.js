@@ -118,8 +118,8 @@ function connect({ editor, settings, workplace, notices, drawing, queue, picture
   editor.addEventListener("display", ({ detail }) => go({ view: detail.picture === "blurred" ? null : detail.picture }));
   editor.addEventListener("cursor", keyboardCursorSpoken());
   editor.addEventListener("status", ({ detail }) => (saving = detail));
-  settings.addEventListener("change", async ({ detail }) => {
-    if (detail === "annotator") await editor.setAnnotator(person.name);
+  settings.addEventListener("change", ({ detail }) => {
+    if (detail === "annotator") workplace.rename(person.name);
   });
   window.addEventListener("popstate", () => followAddress(workplace, editor));
   window.addEventListener("beforeunload", warnAboutUnkept);

@@ -24,11 +24,18 @@ export class Marking {
 
   /** @param {import("./requests.js").State} state @returns {Promise<boolean>} whether it was set */
   async set(state) {
+    if (!(await this.#ready())) return false;
     const { layer, item } = this.workplace;
-    if (!layer || !(await this.person.known())) return false;
     const reason = await this.#reason(state, item);
     if (reason === null) return false;
     return this.#try(() => this.#setSaved(layer, state, reason, item));
+  }
+
+  /** Whether there is a mask to decide about and a name to do it with; waits for what is being opened. */
+  async #ready() {
+    const known = await this.person.known();
+    await this.workplace.opening;
+    return known && this.workplace.layer !== null;
   }
 
   /** The reason that a state needs; "" where it needs none, null where the person thought better of it. */
@@ -68,16 +75,15 @@ export class Marking {
   }
 
   async accept() {
-    const { layer } = this.workplace;
-    if (!layer?.is_proposal) return this.notices.show("There is no proposal to accept here.");
-    if (!(await this.person.known())) return false;
+    if (!(await this.#ready())) return false;
+    if (!this.workplace.layer.is_proposal) return this.notices.show("There is no proposal to accept here.");
     await this.editor.accept(); // the editor says itself where that did not work
     return true;
   }
 
   async propose() {
+    if (!(await this.#ready())) return false;
     const { layer, item } = this.workplace;
-    if (!layer || !(await this.person.known())) return false;
     this.notices.show("The machine looks at the picture …");
     return this.#try(async () => {
       const proposed = await this.requests.propose(item.id, layer.id, this.person.name);
@@ -90,8 +96,8 @@ export class Marking {
   }
 
   async second() {
+    if (!(await this.#ready())) return false;
     const { item } = this.workplace;
-    if (!item || !(await this.person.known())) return false;
     if (item.layers.length > 1) return this.notices.show("A second opinion was asked for already.");
     return this.#try(async () => {
       this.workplace.learn(await this.requests.second(item.id, this.person.name));

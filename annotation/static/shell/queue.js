@@ -127,12 +127,12 @@ export class Queue {
   #searchKey(event) {
     if (event.key === "Enter" && this.matches[0]) this.open(this.matches[0].id);
     if (event.key === "ArrowDown") this.list.element.focus();
-    if (event.key === "Escape") {
+    const clears = event.key === "Escape" && this.field.value !== ""; // a second Escape leaves the queue
+    if (clears) {
       this.field.value = "";
       this.#search("");
-      this.workplace.editor.stage.focus();
     }
-    if (["Enter", "ArrowDown", "Escape"].includes(event.key)) event.preventDefault();
+    if (clears || ["Enter", "ArrowDown"].includes(event.key)) event.preventDefault();
   }
 
   /** Let the browser fetch the next picture while a person looks at this one. */

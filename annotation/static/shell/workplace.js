@@ -59,6 +59,16 @@ export class Workplace extends EventTarget {
     this.#emit("layer", { layer: this.layer });
   }
 
+  /** Strokes carry another name from now on. @param {string} name */
+  rename(name) {
+    const before = Promise.resolve(this.opening);
+    const renamed = before.then(() => this.editor.setAnnotator(name)).then(() => this.#openWanted());
+    this.opening = renamed.finally(() => {
+      this.opening = null;
+    });
+    return this.opening;
+  }
+
   /** Read the item again, for what others may have added to it. */
   async refresh() {
     if (!this.item) return;
