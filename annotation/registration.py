@@ -33,6 +33,10 @@ _FEWEST_PIXELS = 24
 _LARGEST_SHIFT = 0.1
 """Share of the longer side. Frames of a pair that lie further apart are more likely misunderstood than far apart."""
 _LARGEST_ANGLE = 3.0
+_COARSE_SLACK, _FINE_SLACK = 1.0, 0.3
+"""By how many pixels a warp may be wrong while it is sought, and when it is nearly found."""
+_ROTATION_GAIN = 0.95
+"""Share of the residual that a rotation must leave at most to be believed."""
 _LEAST_CORRELATION = 0.7
 _LARGEST_UNCERTAINTY = 0.1
 """Standard deviation of the shift in pixels, above which the scene offers nothing to hold on to."""
@@ -96,9 +100,10 @@ def register(blurred: Pixels, sharp: Pixels) -> Registration:
     reason = _doubt(template, moving, warp)
     if reason:
         return _untouched(blurred, sharp, reason)
-    if _residual(template, moving, warp) >= _residual(template, moving, np.eye(2, 3)):
+    still = _still(template, moving, warp, _FINE_SLACK)
+    if _residual(template, moving, warp, still) >= _residual(template, moving, np.eye(2, 3), still):
         warp = np.eye(2, 3)
-    correlation = _correlation(template, _lay(moving, warp), _still(template, moving, warp))
+    correlation = _correlation(template, _lay(moving, warp), still)
     return _describe(blurred, sharp, _rescale(warp, 1 / factor), correlation, "")
 
 
@@ -133,17 +138,20 @@ def _coarse_to_fine(template: Grey, moving: Grey) -> Matrix:
     while max(levels[-1][0].shape) > 2 * _COARSEST_SIDE:
         levels.append(tuple(cv2.pyrDown(picture) for picture in levels[-1]))  # type: ignore[arg-type]
     warp = _best_start(*levels[-1])
-    for number, (fixed, loose) in enumerate(reversed(levels)):
-        if number:
-            warp = _rescale(warp, 2.0)
-        still = _still(fixed, loose, warp) if number else None
-        warp = _climb(fixed, loose, warp, cv2.MOTION_TRANSLATION, still)
-        if number:
-            turned = _climb(fixed, loose, warp, cv2.MOTION_EUCLIDEAN, still)
-            # A rotation has to earn its place: it is one more way to be wrong where little is to be seen.
-            if _residual(fixed, loose, turned) < 0.99 * _residual(fixed, loose, warp):
-                warp = turned
-    return warp
+    warp = _climb(*levels[-1], warp, cv2.MOTION_TRANSLATION, None)
+    for fixed, loose in reversed(levels[:-1]):
+        warp = _refine(fixed, loose, _rescale(warp, 2.0), _COARSE_SLACK)
+    return _refine(template, moving, warp, _FINE_SLACK)
+
+
+def _refine(template: Grey, moving: Grey, warp: Matrix, slack: float) -> Matrix:
+    """A better warp from a good one, by what does not move; a shift, or a shift with a rotation."""
+    still = _still(template, moving, warp, slack)
+    shifted = _climb(template, moving, warp, cv2.MOTION_TRANSLATION, still)
+    turned = _climb(template, moving, shifted, cv2.MOTION_EUCLIDEAN, still)
+    # A rotation has to earn its place: it is one more way to be wrong where little is to be seen.
+    limit = _ROTATION_GAIN * _residual(template, moving, shifted, still)
+    return turned if _residual(template, moving, turned, still) < limit else shifted
 
 
 def _best_start(template: Grey, moving: Grey) -> Matrix:
@@ -177,15 +185,18 @@ def _lay(moving: Grey, warp: Matrix) -> Grey:
     return np.asarray(laid, np.float32)
 
 
-def _still(template: Grey, moving: Grey, warp: Matrix) -> npt.NDArray[np.bool_]:
-    """Where the frames agree but for gain and offset, (H, W) bool: what a registration may hold on to."""
+def _still(template: Grey, moving: Grey, warp: Matrix, slack: float) -> npt.NDArray[np.bool_]:
+    """Where the frames agree but for gain and offset, (H, W) bool: what a registration may hold on to.
+
+    `slack` is by how many pixels the warp may still be wrong: where the sharp frame has edges, a small shift leaves a
+    large residual, and that is what is being sought.
+    """
     laid = _lay(moving, warp)
     there = np.isfinite(laid)
     laid = np.where(there, laid, template)
     gain, offset = _fit(laid[there], template[there])
     residual = cv2.GaussianBlur(np.abs(template - gain * laid - offset), (0, 0), 2)
-    # Where the sharp frame has strong edges a small shift leaves a large residual, and that is what is being sought.
-    edges = cv2.GaussianBlur(_steepness(laid), (0, 0), 2)
+    edges = slack * cv2.GaussianBlur(_steepness(laid), (0, 0), 2)
     unexplained = residual - edges
     limit = np.median(unexplained) + 3 * 1.4826 * np.median(np.abs(unexplained - np.median(unexplained))) + 0.01
     moved = cv2.dilate((unexplained > limit).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
@@ -207,18 +218,16 @@ def _fit(source: Grey, target: Grey) -> tuple[float, float]:
     return gain, float(middle_t - gain * middle)
 
 
-def _residual(template: Grey, moving: Grey, warp: Matrix) -> float:
-    """Mean absolute difference over the half of the pixels that differ least: what moves lies in the other half."""
+def _residual(template: Grey, moving: Grey, warp: Matrix, still: npt.NDArray[np.bool_]) -> float:
+    """Mean absolute difference over what stands still, weighted by steepness: flat areas agree wherever they lie."""
     laid = _lay(moving, warp)
-    there = np.isfinite(laid)
-    if there.mean() < 0.5:
+    there = np.isfinite(laid) & still
+    if there.sum() < 0.5 * still.sum():
         return float("inf")
     gain, offset = _fit(laid[there], template[there])
+    weights = _steepness(template)[there]
     differences = np.abs(template[there] - gain * laid[there] - offset)
-    weights = _steepness(template)[there]  # flat areas agree wherever they lie
-    limit = np.percentile(differences, 80)
-    kept = differences <= limit
-    return float((differences[kept] * weights[kept]).sum() / max(weights[kept].sum(), 1e-9))
+    return float((differences * weights).sum() / max(float(weights.sum()), 1e-9))
 
 
 def _correlation(first: Grey, second: Grey, where: npt.NDArray[np.bool_] | None) -> float:
@@ -238,7 +247,7 @@ def _doubt(template: Grey, moving: Grey, warp: Matrix) -> str:
         return f"the frames seem to lie {max(abs(dx), abs(dy)) / max(height, width):.0%} of the picture apart"
     if abs(angle) > _LARGEST_ANGLE:
         return f"the frames seem turned by {angle:.1f} degrees"
-    still = _still(template, moving, warp)
+    still = _still(template, moving, warp, _FINE_SLACK)
     laid = _lay(moving, warp)
     if _uncertainty(template, laid, still) > _LARGEST_UNCERTAINTY:
         return "the scene has too little detail to hold on to"

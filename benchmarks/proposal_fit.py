@@ -41,7 +41,7 @@ Plane = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
 HIDDEN = 16
-EPOCHS = 12
+EPOCHS = 10
 SAMPLES = 1500
 """Pixels of each picture that are learnt from evenly; as many again from the mask, and half as many from beside it."""
 STRIDE = 2
@@ -50,9 +50,9 @@ STRIDE = 2
 
 @dataclass(frozen=True)
 class Example:
-    """A tuning picture: its evidence, (H, W, N) float16, and its mask."""
+    """A tuning picture: which half its photograph is in, its evidence, (H, W, N) float16, and its mask."""
 
-    photograph: str
+    half: int
     evidence: npt.NDArray[np.float16]
     mask: Mask
 
@@ -63,11 +63,12 @@ def main() -> None:
     parser.add_argument("which", choices=("pair", "single"))
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
     parser.add_argument("--rounds", type=int, default=2, help="pictures made of each photograph (default 2)")
+    parser.add_argument("--processes", type=int, default=2, help="that make pictures (default 2); changes what is made")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     started = time.monotonic()
     files = [file for folder in options.folders for file in photographs(folder)]
-    examples = _examples(options.which, files, options.rounds, options.seed)
+    examples = _examples(options.which, files, options.rounds, options.seed, options.processes)
     print(f"{len(examples)} tuning pictures in {time.monotonic() - started:.0f} s; {machine.describe()}", flush=True)
     names = PAIR_NAMES if options.which == "pair" else SINGLE_NAMES
     clean: Callable[[Plane], Mask]
@@ -80,18 +81,22 @@ def main() -> None:
     _write(options.which, fitted, calibration)
 
 
-def _examples(which: str, files: list[Path], rounds: int, seed: int) -> list[Example]:
-    """In two processes, each with half of the photographs, so that nothing of one half is seen in the other."""
-    with ProcessPoolExecutor(2) as pool:
-        halves = [pool.submit(_half, which, files[part::2], rounds, (seed, part)) for part in (0, 1)]
-        return [example for half in halves for example in half.result()]
+def _examples(which: str, files: list[Path], rounds: int, seed: int, processes: int) -> list[Example]:
+    """Half of the photographs is made and kept apart from the other, so that nothing of one is seen in the other."""
+    parts = [(half, files[half::2][part::processes]) for half in (0, 1) for part in range(processes)]
+    with ProcessPoolExecutor(processes) as pool:
+        made = [
+            pool.submit(_part, which, half, chosen, rounds, 1000 * seed + number)
+            for number, (half, chosen) in enumerate(parts)
+        ]
+        return [example for part in made for example in part.result()]
 
 
-def _half(which: str, files: list[Path], rounds: int, seed: tuple[int, int]) -> list[Example]:
+def _part(which: str, half: int, files: list[Path], rounds: int, seed: int) -> list[Example]:
     cv2.setNumThreads(1)
     make = tuning_pairs if which == "pair" else tuning_singles
     measure = _pair_example if which == "pair" else _single_example
-    return [Example(f"{seed[1]}", *measure(triple)) for triple in make(files, rounds, seed[0] * 2 + seed[1])]
+    return [Example(half, *measure(triple)) for triple in make(files, rounds, seed)]
 
 
 def _pair_example(triple: Triple) -> tuple[npt.NDArray[np.float16], Mask]:
@@ -179,10 +184,10 @@ def _cross(
     examples: list[Example], names: tuple[str, ...], clean: Callable[[Plane], Mask]
 ) -> Iterator[tuple[float, float, float]]:
     """For each picture, with a classifier fitted on the other half: overlap believed, reached, and without cleaning."""
-    for half in ("0", "1"):
-        classifier = _fit([example for example in examples if example.photograph != half], names, 0)
+    for half in (0, 1):
+        classifier = _fit([example for example in examples if example.half != half], names, 0)
         for example in examples:
-            if example.photograph == half:
+            if example.half == half:
                 probability = smooth(classifier.probability(example.evidence.astype(np.float32)), 2.0 / STRIDE)
                 mask = clean(probability)
                 believed = expected_overlap(probability, mask)

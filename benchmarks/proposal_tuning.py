@@ -161,7 +161,7 @@ def _single(name: str, photo: Pixels, rng: np.random.Generator) -> Triple:
         place = rng.uniform(0.1, 0.9, 2) * (width, height)
         outline = snap(photo, blob(height, width, place[0], place[1], diameter, rng), rng)
         mask = outline < 0.5 if rng.random() < 0.6 else outline >= 0.5
-        kernel = _disc(rng.uniform(1.5, 9)) if rng.random() < 0.6 else _streak(rng.uniform(5, 30), rng.uniform(0, 180))
+        kernel = _disc(rng.uniform(1.5, 9)) if rng.random() < 0.5 else _streak(rng.uniform(5, 50), rng.uniform(0, 180))
         light = to_linear(photo)
         opacity = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), rng.uniform(1, 3))[..., None]
         frame = np.rint(from_linear(light + opacity * (cv2.filter2D(light, -1, kernel) - light))).astype(np.uint8)

@@ -40,18 +40,20 @@ def drop_specks(mask: Mask, least: int) -> Mask:
 
 
 def close(mask: Mask, radius: int) -> Mask:
-    """Gaps narrower than twice `radius` pixels are bridged; the border of the picture counts as nothing."""
-    return _morph(mask, radius, cv2.MORPH_CLOSE)
+    """Gaps narrower than twice `radius` pixels are bridged, but none between the mask and the picture's border."""
+    return _morph(mask, radius, cv2.MORPH_CLOSE, np.zeros_like(mask))
 
 
 def open_(mask: Mask, radius: int) -> Mask:
-    """What is narrower than twice `radius` pixels goes."""
-    return _morph(mask, radius, cv2.MORPH_OPEN)
+    """What is narrower than twice `radius` pixels goes; what the picture's border cuts off is thought to go on."""
+    return _morph(mask, radius, cv2.MORPH_OPEN, mask)
 
 
-def _morph(mask: Mask, radius: int, operation: int) -> Mask:
+def _morph(mask: Mask, radius: int, operation: int, beyond: Mask) -> Mask:
+    """`beyond` has what lies at the border of what is thought to be around the picture."""
     if radius < 1:
         return mask
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    padded = np.pad(mask.astype(np.uint8), radius)
+    padded = np.pad(beyond, radius, mode="edge").astype(np.uint8)
+    padded[radius:-radius, radius:-radius] = mask
     return cv2.morphologyEx(padded, operation, kernel)[radius:-radius, radius:-radius] > 0
