@@ -59,7 +59,7 @@ def prepare(context: BrowserContext, annotator: str = "Ada") -> None:
     settings = json.dumps({"annotator": annotator})
     keep = f"localStorage.getItem('{_SETTINGS}') ?? localStorage.setItem('{_SETTINGS}', '{settings}')"
     context.add_init_script(f"if (location.protocol === 'http:') {keep}")
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(30_000)
 
 
 @dataclass
@@ -256,7 +256,7 @@ class AnnotationPage:
     def button(self, name: str) -> Locator:
         return self.page.get_by_role("button", name=name, exact=True)
 
-    def settled(self, condition: Callable[[], bool], seconds: float = 10) -> None:
+    def settled(self, condition: Callable[[], bool], seconds: float = 30) -> None:
         """Waits until something holds that the page gets to in its own time."""
         deadline = time.monotonic() + seconds
         while not condition():
