@@ -12,6 +12,7 @@ from annotation.mask import Mask, encode_mask
 from annotation.records import Kind, Layer, Rect, Revision, State
 from annotation.store import rows
 from annotation.store.clock import now
+from annotation.store.errors import RefusedError
 
 _REOPENED = ("todo", "done", "skipped")
 """States that no longer hold once somebody changes the mask: it is in progress then."""
@@ -97,6 +98,22 @@ def change_state(db: sqlite3.Connection, layer: int, state: State, reason: str, 
         (annotator, now(), layer),
     )
     return rows.layer(db, layer)
+
+
+def said_last(db: sqlite3.Connection, layer: Layer) -> tuple[str, str, str] | None:
+    """State, reason and annotator of the change of state that led to a layer's present version, if one did."""
+    found: tuple[str, str, str] | None = db.execute(
+        "SELECT state, reason, annotator FROM state_change WHERE layer = ? AND version = ?", (layer.id, layer.version)
+    ).fetchone()
+    return found
+
+
+def check_done(db: sqlite3.Connection, layer: Layer, reason: str) -> None:
+    """RefusedError where a layer cannot be done: a proposal never, an empty mask only for a reason."""
+    if layer.is_proposal:
+        raise RefusedError("this mask is the machine's proposal: accept it or change it before it can be done")
+    if not reason and not rows.revision(db, layer.id, layer.head).area:
+        raise RefusedError("this mask is empty: say why it is done all the same (nothing is blurred here, say)")
 
 
 def redo_of(db: sqlite3.Connection, layer: int, head: str) -> str | None:

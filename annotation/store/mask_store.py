@@ -320,12 +320,12 @@ class MaskStore:
         annotator, reason = check_annotator(annotator), check_text(reason, "reason", required=state == "skipped")
         with self._connections.writing() as db:
             shown = rows.layer(db, layer)
-            if shown.version == expected_version + 1 and self._said(db, shown) == (state, reason, annotator):
+            if shown.version == expected_version + 1 and drawing.said_last(db, shown) == (state, reason, annotator):
                 return shown
             if shown.version != expected_version:
                 raise ConflictError(shown)
             if state == "done":
-                self._check_done(db, shown, reason)
+                drawing.check_done(db, shown, reason)
             return drawing.change_state(db, layer, state, reason, annotator)
 
     def add_comment(self, item: int, annotator: str, text: str) -> Comment:
@@ -398,17 +398,3 @@ class MaskStore:
                 "or the store from a backup"
             )
         return bytes(found[0])
-
-    def _said(self, db: sqlite3.Connection, shown: Layer) -> tuple[str, str, str] | None:
-        """State, reason and annotator of the change of state that led to a layer's present version, if one did."""
-        found: tuple[str, str, str] | None = db.execute(
-            "SELECT state, reason, annotator FROM state_change WHERE layer = ? AND version = ?",
-            (shown.id, shown.version),
-        ).fetchone()
-        return found
-
-    def _check_done(self, db: sqlite3.Connection, shown: Layer, reason: str) -> None:
-        if shown.is_proposal:
-            raise RefusedError("this mask is the machine's proposal: accept it or change it before it can be done")
-        if not reason and not rows.revision(db, shown.id, shown.head).area:
-            raise RefusedError("this mask is empty: say why it is done all the same (nothing is blurred here, say)")
