@@ -8,14 +8,23 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from annotation.formats.boxes import box_of
 from annotation.formats.coco_rle import decode, encode, from_text, to_text
 from annotation.formats.files import LIST_FILE_BYTES, only_file, write_file
 from annotation.formats.json_file import items, read_json, size_of, table, text, to_json, whole
 from annotation.formats.labels import choose_label
-from annotation.formats.model import Format, FormatError, Found, Labelled, Reading, Size, Unreadable, Writing, Written
+from annotation.formats.model import (
+    MOST_MASKS,
+    Format,
+    FormatError,
+    Found,
+    Labelled,
+    Reading,
+    Size,
+    Unreadable,
+    Writing,
+    Written,
+)
 from annotation.formats.names import one_file_each
 from annotation.formats.polygons import check_polygon, fill, outlines
 from annotation.formats.runs import whole_counts
@@ -130,16 +139,18 @@ def _found(where: str, image: Any, by_image: dict[int, list[Any]]) -> Found | Un
 
 def _load(segments: list[Any], stated: Size, size: Size) -> Mask:
     check_size(stated, size)
-    mask = np.zeros((size[1], size[0]), np.bool_)
-    for segment in segments:
-        mask |= _segment(segment, size)
+    outlined = [segment for segment in segments if isinstance(segment, list)]
+    others = [segment for segment in segments if not isinstance(segment, list)]
+    if len(others) > MOST_MASKS:
+        raise MaskError(f"{len(others):,} masks are for one image, more than anybody draws")
+    mask = fill([check_polygon(_pairs(flat)) for segment in outlined for flat in segment], *size)
+    for segment in others:
+        mask |= _from_rle(segment, size)
     return mask
 
 
-def _segment(segment: Any, size: Size) -> Mask:
+def _from_rle(segment: Any, size: Size) -> Mask:
     width, height = size
-    if isinstance(segment, list):
-        return fill([check_polygon(_pairs(flat)) for flat in segment], width, height)
     entry = table(segment, "its segmentation")
     stated = items(entry.get("size"), "the size of its segmentation")
     if stated != [height, width]:

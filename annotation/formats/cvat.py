@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
-import numpy as np
-
 from annotation.formats.boxes import storable_box
 from annotation.formats.files import LIST_FILE_BYTES, only_file, read_bounded, write_file
 from annotation.formats.json_file import size_of, text
 from annotation.formats.labels import choose_label
 from annotation.formats.model import (
+    MOST_MASKS,
     Format,
     FormatError,
     Found,
@@ -150,12 +149,13 @@ def _found(where: str, image: _Image, label: str) -> Found | Unreadable:
 
 def _load(shapes: list[tuple[str, dict[str, str]]], stated: Size, size: Size) -> Mask:
     check_size(stated, size)
-    mask = np.zeros((size[1], size[0]), np.bool_)
-    for tag, attributes in shapes:
-        if tag == "polygon":
-            mask |= fill([check_polygon(_points(attributes.get("points", "")))], *size)
-        else:
-            _draw(mask, attributes)
+    drawn = [attributes for tag, attributes in shapes if tag == "mask"]
+    if len(drawn) > MOST_MASKS:
+        raise MaskError(f"{len(drawn):,} masks are for one image, more than anybody draws")
+    outlined = [attributes.get("points", "") for tag, attributes in shapes if tag == "polygon"]
+    mask = fill([check_polygon(_points(points)) for points in outlined], *size)
+    for attributes in drawn:
+        _draw(mask, attributes)
     return mask
 
 

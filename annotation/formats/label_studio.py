@@ -18,7 +18,18 @@ import numpy as np
 from annotation.formats.files import LIST_FILE_BYTES, only_file, write_file
 from annotation.formats.json_file import items, read_json, size_of, table, text, to_json
 from annotation.formats.labels import choose_label
-from annotation.formats.model import Format, FormatError, Found, Labelled, Reading, Size, Unreadable, Writing, Written
+from annotation.formats.model import (
+    MOST_MASKS,
+    Format,
+    FormatError,
+    Found,
+    Labelled,
+    Reading,
+    Size,
+    Unreadable,
+    Writing,
+    Written,
+)
 from annotation.formats.names import one_file_each
 from annotation.formats.thi_ng import decode, encode
 from annotation.mask import MAX_PIXELS, Mask, MaskError, check_size
@@ -145,6 +156,8 @@ def _found(task: _Task, label: str, reading: Reading) -> Found | Unreadable:
 
 def _load(regions: list[dict[str, Any]], reading: Reading, size: Size) -> Mask:
     width, height = size
+    if len(regions) > MOST_MASKS:
+        raise MaskError(f"{len(regions):,} masks are for one image, more than anybody draws")
     mask = np.zeros((height, width), np.bool_)
     for region in regions:
         check_size(size_of(region.get("original_width"), region.get("original_height")), size)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,18 @@ from annotation.formats.boxes import storable_box
 from annotation.formats.files import MASK_FILE_BYTES, files_below, not_empty, write_file
 from annotation.formats.json_file import items, read_json, size_of, table, text, to_json
 from annotation.formats.labels import choose_label
-from annotation.formats.model import Format, FormatError, Found, Labelled, Reading, Size, Unreadable, Writing, Written
+from annotation.formats.model import (
+    MOST_MASKS,
+    Format,
+    FormatError,
+    Found,
+    Labelled,
+    Reading,
+    Size,
+    Unreadable,
+    Writing,
+    Written,
+)
 from annotation.formats.names import one_file_each
 from annotation.formats.polygons import check_polygon, fill, outlines
 from annotation.formats.zero_one import decode_zero_one
@@ -105,19 +117,20 @@ def _names(name: str, image: Any) -> tuple[str, ...]:
 
 def _load(shapes: list[dict[str, Any]], stated: Size, reading: Reading, size: Size) -> Mask:
     check_size(stated, size)
-    mask = np.zeros((size[1], size[0]), np.bool_)
+    kinds = Counter(str(shape.get("shape_type")) for shape in shapes)
+    if set(kinds) - {"mask", "polygon"}:
+        raise MaskError("it has a shape that is neither a mask nor a polygon")
+    if kinds["mask"] > MOST_MASKS:
+        raise MaskError(f"{kinds['mask']:,} masks are for one image, more than anybody draws")
+    mask = fill([check_polygon(shape.get("points")) for shape in shapes if shape["shape_type"] == "polygon"], *size)
     for shape in shapes:
-        if shape.get("shape_type") == "mask":
+        if shape["shape_type"] == "mask":
             _draw(mask, shape, reading)
-        elif shape.get("shape_type") == "polygon":
-            mask |= fill([check_polygon(shape.get("points"))], *size)
-        else:
-            raise MaskError("it has a shape that is neither a mask nor a polygon")
     return mask
 
 
 def _draw(mask: Mask, shape: dict[str, Any], reading: Reading) -> None:
-    crop = decode_zero_one(_unbase64(shape.get("mask")), reading.any_nonzero)
+    crop = decode_zero_one(_unbase64(shape.get("mask")), reading.any_nonzero, mask.size)
     points = items(shape.get("points"), "the points of a mask")
     corners = [_corner(point) for point in points]
     if len(corners) != 2:

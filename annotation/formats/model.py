@@ -17,6 +17,10 @@ Size = tuple[int, int]
 """(width, height) in pixels."""
 
 
+MOST_MASKS = 1_000
+"""Masks of one image that are joined; a file with more is none that anybody drew, and would only take time."""
+
+
 class FormatError(MillionIrdError):
     """A whole file or folder is not what its format says; the text names it and says what is wrong."""
 

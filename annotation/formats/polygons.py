@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,10 @@ Polygon = NDArray[np.float64]
 
 _FARTHEST = 1e7
 """Pixels: no corner of a real outline lies farther out."""
+_MOST_TIMES = 1_000
+"""So many times the polygons of one image may cover it: more would only take time."""
+_AT_ONCE = 1_000_000
+"""Crossings of edges and rows that are held in memory together, about."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +51,15 @@ def outlines(mask: Mask, tolerance: float = 0.0) -> Outlines:
 
 
 def fill(polygons: Sequence[Polygon], width: int, height: int) -> Mask:
-    """The union of some polygons as a mask (height, width); what lies outside of the picture is cut off."""
+    """The union of some polygons as a mask (height, width); what lies outside of the picture is cut off.
+
+    Raises:
+        MaskError: they cover the picture so many times over that nobody can have drawn them.
+    """
     mask = np.zeros((height, width), np.bool_)
+    left = _MOST_TIMES * mask.size
     for polygon in polygons:
-        _fill_one(mask, polygon)
+        left -= _fill_one(mask, polygon, left)
     return mask
 
 
@@ -136,22 +146,41 @@ def _simplified(polygon: Polygon, tolerance: float) -> Polygon:
     return np.asarray(simple[:, 0], np.float64)
 
 
-def _fill_one(mask: Mask, polygon: Polygon) -> None:
-    """Sets the pixels whose centres are inside: each row is toggled where an edge crosses the middle of it."""
+def _fill_one(mask: Mask, polygon: Polygon, most: int) -> int:
+    """Sets the pixels whose centres are inside: each row is toggled where an edge crosses the middle of it.
+
+    Returns what it took: pixels looked at, and crossings of rows and edges; MaskError if that were more than `most`.
+    """
     height, width = mask.shape
     following = np.roll(polygon, -1, axis=0)
     top = np.clip(np.ceil(np.minimum(polygon[:, 1], following[:, 1]) - 0.5), 0, height).astype(np.int64)
     bottom = np.clip(np.ceil(np.maximum(polygon[:, 1], following[:, 1]) - 0.5), 0, height).astype(np.int64)
-    counts = bottom - top
-    if not counts.any():
-        return
-    edge = np.repeat(np.arange(len(polygon)), counts)
-    row = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts) + top[edge]
-    (x0, y0), (x1, y1) = polygon[edge].T, following[edge].T
-    crossing = x0 + (row + 0.5 - y0) * (x1 - x0) / (y1 - y0)
-    column = np.clip(np.ceil(crossing - 0.5), 0, width).astype(np.int64)
-    first, last, left, right = row.min(), row.max() + 1, column.min(), column.max()
+    first, last = int(top.min()), int(bottom.max())
+    ends = np.clip([np.floor(polygon[:, 0].min()), np.ceil(polygon[:, 0].max())], 0, width).astype(np.int64)
+    left, right = int(ends[0]), int(ends[1])
+    totals = np.cumsum(bottom - top)
+    cost = int(totals[-1]) + (last - first) * (right - left)
+    if cost > most:
+        raise MaskError("its polygons cover the picture many times over: nobody drew them")
+    if first >= last or left >= right:
+        return cost
     toggles = np.zeros((last - first, right - left + 1), np.uint8)
-    np.add.at(toggles, (row - first, column - left), 1)
-    inside = np.bitwise_xor.accumulate(toggles & 1, axis=1)[:, :-1].view(np.bool_)
-    mask[first:last, left:right] |= inside
+    chunks = np.unique(np.searchsorted(totals, np.arange(_AT_ONCE, int(totals[-1]) + _AT_ONCE, _AT_ONCE)))
+    for start, end in pairwise([0, *(chunks + 1).tolist()]):
+        part = slice(start, end)
+        row, crossing = _crossings(polygon[part], following[part], top[part], bottom[part])
+        column = np.clip(np.ceil(crossing - 0.5), left, right).astype(np.int64)
+        np.add.at(toggles, (row - first, column - left), 1)
+    mask[first:last, left:right] |= np.bitwise_xor.accumulate(toggles & 1, axis=1)[:, :-1].view(np.bool_)
+    return cost
+
+
+def _crossings(
+    start: Polygon, end: Polygon, top: NDArray[np.int64], bottom: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Rows, and the x at which edges cross the middle of them: (n,) each."""
+    counts = bottom - top
+    edge = np.repeat(np.arange(len(start)), counts)
+    row = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts) + top[edge]
+    (x0, y0), (x1, y1) = start[edge].T, end[edge].T
+    return row, x0 + (row + 0.5 - y0) * (x1 - x0) / (y1 - y0)

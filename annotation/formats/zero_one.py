@@ -1,4 +1,4 @@
-"""Mask pictures of tools that write 1 for what is marked, not 255."""
+"""PNG files of tools that write 1 for what is marked, not 255."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ from million_ird.records import Rejection
 _SETTINGS = DecodeSettings(max_pixels=MAX_PIXELS, colour="keep", allow_paletted=True)
 
 
-def decode_zero_one(data: bytes, any_nonzero: bool) -> Mask:
-    """The mask in a picture file whose values are 0 and 255, or 0 and 1.
+def decode_zero_one(data: bytes, any_nonzero: bool, most: int) -> Mask:
+    """The mask in a PNG whose values are 0 and 255, or 0 and 1.
 
     Raises:
-        MaskError: as `decode_mask`.
+        MaskError: as `decode_mask`; or more than `most` pixels, of which none is then decoded.
     """
+    if not data.startswith(b"\x89PNG\r\n\x1a\n"):
+        raise MaskError("it is no PNG")
+    if int.from_bytes(data[16:20], "big") * int.from_bytes(data[20:24], "big") > most:
+        raise MaskError("it is larger than its image")
     try:
         return decode_mask(data, None, any_nonzero)
     except MaskError:

@@ -113,3 +113,10 @@ def test_a_folder_with_two_files_is_not_guessed_at(tmp_path: Path) -> None:
         read("coco-rle", tmp_path)
     with pytest.raises(FormatError, match="there is no file or folder"):
         read("coco-rle", tmp_path / "nothing")
+
+
+def test_a_file_that_only_takes_time_is_refused(tmp_path: Path) -> None:
+    one = {"image_id": 7, "category_id": 3, "segmentation": {"size": [30, 40], "counts": [1200]}}
+    found = only("coco-rle", coco_file(tmp_path, None, annotations=[one] * 1001))
+    with pytest.raises(MaskError, match="1,001 masks are for one image"):
+        found.load((40, 30))

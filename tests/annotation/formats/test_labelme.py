@@ -89,7 +89,7 @@ GOOD = base64.b64encode(encode_mask(CROP)).decode()
         (shape([[2, 1], [4, 2]], "%%%"), "not in base64"),
         (shape([[2, 1], [4, 2]], "ä"), "not in base64"),
         (shape([[2, 1], [4, 2]], None), "no text"),
-        (shape([[2, 1], [4, 2]], b"no picture"), "does not decode"),
+        (shape([[2, 1], [4, 2]], b"no picture"), "no PNG"),
         (shape([[2, 1], [9, 2]], GOOD), "a mask of 3x2 pixels does not fit its points"),
         (shape([[5, 1], [7, 2]], GOOD), "reaches out of the image"),
         (shape([[-1, 1], [1, 2]], GOOD), "reaches out of the image"),
@@ -125,5 +125,5 @@ def test_files_that_are_none_of_labelme(changes: dict[str, Any], says: str, tmp_
 def test_a_large_picture_in_a_few_bytes_is_not_decoded(tmp_path: Path) -> None:
     bomb = png_bytes(np.zeros((1, 1), np.uint8))
     bomb = bomb[:16] + (100_000).to_bytes(4, "big") * 2 + bomb[24:]
-    with pytest.raises(MaskError, match=r"larger than|does not decode|damaged"):
+    with pytest.raises(MaskError, match="larger than its image"):
         only("labelme", labelme_file(tmp_path, shape([[0, 0], [1, 1]], bomb))).load((6, 5))

@@ -102,3 +102,18 @@ def test_holes_of_a_polygon_and_islands_in_them() -> None:
 def test_points_that_are_no_polygon(points: object, says: str) -> None:
     with pytest.raises(MaskError, match=says):
         check_polygon(points)
+
+
+def test_a_polygon_that_only_takes_time_is_refused() -> None:
+    zigzag = np.array([(number % 7, number % 2 * 1e6) for number in range(200_000)], np.float64)
+    with pytest.raises(MaskError, match="many times over"):
+        fill([zigzag], 30, 1000)
+    with pytest.raises(MaskError, match="many times over"):
+        fill([np.array([(0.0, 0.0), (40.0, 0.0), (40.0, 30.0), (0.0, 30.0)])] * 2000, 40, 30)
+
+
+def test_an_outline_with_millions_of_crossings_is_filled_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    mask = np.random.default_rng(0).random((60, 80)) < 0.5
+    whole = fill(outlines(mask).polygons, 80, 60)
+    monkeypatch.setattr("annotation.formats.polygons._AT_ONCE", 3)
+    assert np.array_equal(fill(outlines(mask).polygons, 80, 60), whole)
