@@ -1,5 +1,6 @@
 /** Builds the page: reads the project, opens the item that the address names, and connects the parts. */
 
+import { ApiError } from "../engine/api.js";
 import { Editor } from "../engine/editor.js";
 import { announce } from "./announcer.js";
 import { cursorWords, toolRail, viewBar } from "./bars.js";
@@ -19,7 +20,7 @@ import { Panel } from "./panel.js";
 import { Person } from "./person.js";
 import { proposalLine } from "./proposal_line.js";
 import { Queue } from "./queue.js";
-import { explain, Requests } from "./requests.js";
+import { explain, lostConnection, Requests } from "./requests.js";
 import { go, parseRoute } from "./route.js";
 import { KeptSettings } from "./settings.js";
 import { Strip } from "./strip.js";
@@ -117,24 +118,14 @@ function connect({ editor, settings, workplace, notices, drawing, queue, picture
   editor.addEventListener("working", ({ detail }) => (detail.on ? notices.show(detail.message) : notices.hide()));
   editor.addEventListener("display", ({ detail }) => go({ view: detail.picture === "blurred" ? null : detail.picture }));
   editor.addEventListener("cursor", keyboardCursorSpoken());
-  editor.addEventListener("status", ({ detail }) => (saving = detail));
   settings.addEventListener("change", ({ detail }) => {
     if (detail === "annotator") workplace.rename(person.name);
   });
   window.addEventListener("popstate", () => followAddress(workplace, editor));
-  window.addEventListener("beforeunload", warnAboutUnkept);
   byId("skip").addEventListener("click", (event) => {
     event.preventDefault(); // the address keeps the item, not a place on the page
     picture.focus();
   });
-}
-
-/** @type {import("../engine/types.js").Status | null} */
-let saving = null;
-
-/** Only what no journal holds is lost with the page; everything else is sent when it is opened again. */
-function warnAboutUnkept(event) {
-  if (saving && saving.unsent > 0 && saving.journal === "memory") event.preventDefault();
 }
 
 /** @param {Page} page */
@@ -189,7 +180,8 @@ function followLook(settings) {
 
 start().catch((error) => {
   const again = make("button", { type: "button", class: "primary", onclick: () => location.reload() }, "Try again");
-  fill(byId("picture"), make("div", { class: "trouble", role: "alert" }, make("p", {}, explain(error)), again));
-  if (!(error instanceof TypeError) || !navigator.onLine) return;
-  console.error(error); // a fault of the page looks like a lost connection: leave a trace
+  const known = error instanceof ApiError || lostConnection(error);
+  const words = known ? explain(error) : "This page has a fault and could not start.";
+  fill(byId("picture"), make("div", { class: "trouble", role: "alert" }, make("p", {}, words), again));
+  if (!known) throw error; // for the browser's console
 });

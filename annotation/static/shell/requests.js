@@ -76,11 +76,15 @@ export class Requests {
  */
 export function explain(error) {
   if (error instanceof ApiError) return sentence(error.message);
-  if (error instanceof TypeError || error instanceof DOMException) {
-    return "The server does not answer. What you draw is kept in this browser until it does.";
-  }
-  if (error instanceof Error) return sentence(error.message);
+  if (lostConnection(error)) return "The server does not answer. What you draw is kept in this browser until it does.";
+  if (error instanceof Error && !(error instanceof TypeError)) return sentence(error.message);
   throw error;
+}
+
+/** How browsers say that nothing was answered: in words of their own, and as a TypeError like any fault of a program. */
+export function lostConnection(error) {
+  if (error instanceof DOMException) return error.name === "TimeoutError" || error.name === "AbortError";
+  return error instanceof TypeError && /fetch|network|load failed/i.test(error.message);
 }
 
 function sentence(text) {

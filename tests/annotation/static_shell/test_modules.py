@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.annotation.static_shell.fake_project import FakeProject
+from tests.annotation.static_shell.fake_project import ORIGIN, FakeProject
 
 
-@pytest.fixture
-def call(shell: Any) -> Any:
-    page = shell(FakeProject(1))
+@pytest.fixture(scope="module")
+def call(browser: Any) -> Iterator[Any]:
+    """Evaluates an expression over a module `m`, in one page for all tests."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.route(f"{ORIGIN}/**", FakeProject(1).serve)
+    page.goto(f"{ORIGIN}/static/icon.svg")  # a page of the same origin on which nothing runs
 
     def called(module: str, expression: str) -> Any:
         return page.evaluate(
             f"async () => {{ const m = await import('/static/shell/{module}.js'); return {expression}; }}"
         )
 
-    return called
+    yield called
+    context.close()
 
 
 def test_saving_in_words(call: Any) -> None:
