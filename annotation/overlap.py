@@ -61,7 +61,6 @@ def _check(a: Mask, b: Mask) -> None:
 def _outline(mask: Mask) -> Mask:
     right, below, corner = mask.copy(), mask.copy(), mask.copy()
     right[:, :-1], below[:-1], corner[:-1, :-1] = mask[:, 1:], mask[1:], mask[1:, 1:]
-    corner[-1, :-1], corner[:-1, -1] = mask[-1, 1:], mask[1:, -1]
     return np.asarray((mask ^ right) | (mask ^ below) | (mask ^ corner))
 
 

@@ -65,6 +65,16 @@ def test_masks_and_pictures_in_folders_of_their_own(tmp_path: Path, capsys: pyte
     assert [item["polarity"] > 0.7 for item in json.loads(capsys.readouterr().out)["items"]] == [True, True]
 
 
+def test_a_mask_of_another_size_is_not_judged_by_a_picture_that_it_does_not_fit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    masks = write_pairs(tmp_path, 1)
+    (tmp_path / "mask/00.png").write_bytes(encode_mask(~masks["00"][:, :200]))
+    assert _run(tmp_path, "--json") == 1
+    (item,) = json.loads(capsys.readouterr().out)["items"]
+    assert item["polarity"] is None and [finding["rule"] for finding in item["findings"]] == ["size"]
+
+
 def test_json_holds_everything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _run(_folder(tmp_path, empty=True), "--no-pictures", "--json", "--set", "speck_share=0.002") == 1
     told = json.loads(capsys.readouterr().out)
