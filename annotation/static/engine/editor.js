@@ -46,6 +46,9 @@ const SPLIT_GRIP = 6;
 /** @param {number} value @param {number} low @param {number} high */
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 
+/** @param {string} name @returns {string} as the server stores it: one person has one name */
+const tidyName = (name) => name.normalize("NFC").trim().replace(/\s+/g, " ");
+
 export class Editor extends EventTarget {
   /** @type {LayerSession|null} */ #session = null;
   /** @type {Promise<Outbox>} */ #started;
@@ -71,7 +74,7 @@ export class Editor extends EventTarget {
   constructor(stage, { annotator, project, api = new Api() }) {
     super();
     this.stage = stage;
-    this.annotator = annotator;
+    this.annotator = tidyName(annotator);
     this.api = api;
     this.view = new View();
     this.outbox = new Outbox(api, project);
@@ -121,12 +124,15 @@ export class Editor extends EventTarget {
   async open(item, layer) {
     this.close();
     const ticket = ++this.#opening;
+    if (typeof CompressionStream === "undefined") throw new Error("this browser is too old for the editor: update it");
     await this.#started;
+    await this.outbox.settled();
+    const unsent = this.outbox.of(layer.id, this.annotator); // before the server is asked: see LayerSession
     const whole = await this.api.item(item.id);
     const found = whole.layers.find(({ id }) => id === layer.id);
     if (!found) throw new Error(`picture ${whole.name} has no layer ${layer.id}`);
     const pictures = new Pictures(this.api, whole);
-    const session = new LayerSession(this.api, this.outbox, whole, found, this.annotator);
+    const session = new LayerSession(this.api, this.outbox, whole, found, this.annotator, unsent);
     await Promise.all([pictures.load("blurred"), session.open()]).catch((error) => {
       session.close();
       throw error;
@@ -191,7 +197,7 @@ export class Editor extends EventTarget {
   /** @param {string} name  the name that strokes carry from now on; the open layer is opened again under it */
   async setAnnotator(name) {
     const { item, layer } = this;
-    this.annotator = name;
+    this.annotator = tidyName(name);
     if (item && layer) await this.open(item, layer);
   }
 
@@ -207,9 +213,10 @@ export class Editor extends EventTarget {
   async setState(state, reason = "") {
     const session = this.#session;
     if (!session) return;
-    await this.flushed();
-    const { id, version } = session.layer;
-    session.learn(await this.api.setState(id, state, reason, version, this.annotator));
+    await this.outbox.flushed(session.layer.id);
+    if (session.conflict !== null) throw new Error("somebody else changed this mask meanwhile: choose first which strokes count");
+    const { id, version } = await session.current();
+    session.learn(await this.api.setState(id, state, reason, version, session.annotator));
   }
 
   // ---- tools
@@ -329,9 +336,10 @@ export class Editor extends EventTarget {
     this.outbox.retry();
   }
 
-  /** Drop this layer's unsent strokes and show what the server has. Ask the person first. */
+  /** Drop this layer's unsent strokes and whatever the server refused; show what it has. Ask the person first. */
   discardUnsent() {
     return this.#try(async (session) => {
+      if (this.status.since) throw new Error("the server cannot be reached, and without it nothing could be shown instead");
       await this.outbox.discard(session.layer.id);
       await session.resolve("theirs");
     });

@@ -9,6 +9,9 @@
 import { ApiError } from "./api.js";
 import { newId } from "./ids.js";
 import { Journal } from "./journal.js";
+import { MaskRaster } from "./mask.js";
+import { mergeOnTop } from "./merge.js";
+import { pack } from "./packing.js";
 
 /**
  * @typedef {import("./journal.js").Operation} Operation
@@ -119,6 +122,11 @@ export class Outbox extends EventTarget {
     });
   }
 
+  /** Resolves when everything enqueued so far is in the journal. */
+  settled() {
+    return this.#tail;
+  }
+
   /** @param {number} layer @param {string} [annotator] @returns {Operation[]} journaled and not acknowledged */
   of(layer, annotator) {
     return this.operations.filter((each) => each.layer === layer && (!annotator || each.annotator === annotator));
@@ -138,13 +146,13 @@ export class Outbox extends EventTarget {
     }
   }
 
-  /** Forget what is unsent of a layer. @param {number} layer */
+  /** Forget what is unsent of a layer, and what the server refused of any. @param {number} layer */
   async discard(layer) {
     await this.#tail;
-    const gone = this.of(layer);
+    const gone = this.operations.filter((each) => each.layer === layer || this.#refused.has(each.chain));
     await this.journal.remove(gone);
-    this.operations = this.operations.filter((each) => each.layer !== layer);
-    for (const { chain } of gone) this.#refused.delete(chain);
+    this.operations = this.operations.filter((each) => !gone.includes(each));
+    this.#refused.clear();
     this.#tell();
   }
 
@@ -235,7 +243,30 @@ export class Outbox extends EventTarget {
     const { project, annotator } = operation;
     await this.journal.setBranch({ project, layer: layer.id, annotator, mine });
     await this.#finish(operation);
-    this.dispatchEvent(new CustomEvent("branched", { detail: { operation, layer }, cancelable: true }));
+    const event = new CustomEvent("branched", { detail: { operation, layer }, cancelable: true });
+    if (this.dispatchEvent(event) && layer.annotator === annotator) {
+      this.#mergeOwn(operation, layer, mine).catch(() => {}); // the branch stays noted: opening the layer tries again
+    }
+  }
+
+  /**
+   * Put a person's own strokes from a page that is gone on top of what the same person drew on another page. Somebody
+   * else's wait until the layer is opened and the person is asked.
+   * @param {Operation} operation  the newest that was sent @param {Layer} at @param {string} mine  what it led to
+   */
+  async #mergeOwn({ layer, annotator, chain, project }, at, mine) {
+    if (this.operations.some((each) => each.chain === chain)) return; // it is done after the last of them
+    const { width, height } = await this.api.item(at.item);
+    const { head, theirs, merged } = await mergeOnTop(this.api, layer, { width, height }, mine);
+    await this.journal.endBranch({ project, layer, annotator });
+    const mask = new MaskRaster(width, height);
+    mask.replace(theirs);
+    mask.draw({ x: 0, y: 0, width, height }, (pixel) => merged[pixel]);
+    const change = mask.commit();
+    if (!change) return;
+    const { rect, values } = change;
+    const stroke = { type: /** @type {"stroke"} */ ("stroke"), id: newId(), parent: head, kind: "resolve", rect, layer, annotator, chain };
+    this.enqueue(stroke, { head: stroke.id, redo: [] }, () => pack(values, rect.width, rect.height));
   }
 
   /** A revision that the server did not make: what builds on it builds on its parent. @param {Operation} gone */

@@ -51,6 +51,7 @@ export class PointerInput {
       ["pointermove", (event) => this.#move(event)],
       ["pointerup", (event) => this.#up(event)],
       ["pointercancel", (event) => this.#cancel(event)],
+      ["lostpointercapture", (event) => this.#cancel(event)], // a dialog took it away; after pointerup nothing is left to do
       ["pointerleave", () => this.#active || host.leave()],
       ["wheel", (event) => this.#wheel(event)],
     ]);

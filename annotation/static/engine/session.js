@@ -3,6 +3,7 @@
  * "resolved", "notice", "changed" (the mask, by something else than a tool).
  */
 
+import { ApiError } from "./api.js";
 import { History } from "./history.js";
 import { newId } from "./ids.js";
 import { MaskRaster } from "./mask.js";
@@ -29,12 +30,18 @@ export class LayerSession extends EventTarget {
   #merges = 0;
   /** @type {string|null} who drew beside us; null: nobody */ conflict = null;
 
+  /** @type {Operation[]} ours that the server had not acknowledged before `layer` was asked for */ #unsent;
+
   /**
    * @param {import("./api.js").Api} api @param {import("./outbox.js").Outbox} outbox
    * @param {Item} item @param {Layer} layer @param {string} annotator
+   * @param {Operation[]} unsent  this annotator's on this layer, as it was before the server was asked for `layer`: what
+   *   was acknowledged in between is drawn again, what was acknowledged before is part of the head
    */
-  constructor(api, outbox, item, layer, annotator) {
+  constructor(api, outbox, item, layer, annotator, unsent) {
     super();
+    this.#unsent = unsent.filter(({ chain }) => chain === unsent.at(-1)?.chain);
+    if (this.#unsent.length) this.#chain = this.#unsent[0].chain;
     this.api = api;
     this.outbox = outbox;
     this.item = item;
@@ -45,6 +52,7 @@ export class LayerSession extends EventTarget {
     const { signal } = this.#closed;
     outbox.addEventListener("sent", (event) => this.#sent(/** @type {CustomEvent} */ (event).detail), { signal });
     outbox.addEventListener("branched", (event) => this.#branched(/** @type {CustomEvent} */ (event)), { signal });
+    document.addEventListener("visibilitychange", () => document.hidden || this.#look(), { signal });
     outbox.addEventListener("elsewhere", (event) => this.#elsewhere(/** @type {CustomEvent} */ (event).detail), { signal });
   }
 
@@ -75,18 +83,20 @@ export class LayerSession extends EventTarget {
   // ---- opening and closing
 
   /** Show what the server has, and on top of it what it has not got yet. */
-  async open() {
-    const unsent = this.outbox.of(this.layer.id, this.annotator);
-    const own = unsent.filter(({ chain }) => chain === unsent.at(-1)?.chain);
-    const branch = await this.outbox.journal.branch(this.#place);
-    await this.#show(own[0]?.parent ?? branch?.mine ?? this.layer.head);
-    if (own.length) this.#chain = own[0].chain;
-    for (const operation of own) await this.#replay(operation);
-    const place = await this.outbox.journal.place(this.#place);
-    if (place?.head === this.history.head) this.history.setRedo(place.redo);
-    else if (this.layer.redo && this.history.head === this.layer.head) this.history.setRedo([this.layer.redo]);
-    if (branch) this.#settle(this.layer.annotator);
-    this.#tellHistory();
+  open() {
+    return this.#queue(async () => {
+      const own = this.#unsent;
+      const branch = await this.outbox.journal.branch(this.#place);
+      await this.#show(own[0]?.parent ?? branch?.mine ?? this.layer.head).catch((error) => {
+        if (!(error instanceof ApiError) || error.status !== 404) throw error;
+        return this.#show(this.layer.head); // the store was put back to an older state: draw on what there is
+      });
+      for (const operation of own) await this.#replay(operation);
+      const place = await this.outbox.journal.place(this.#place);
+      if (place?.head === this.history.head) this.history.setRedo(place.redo);
+      if (branch && this.conflict === null) this.#settle(this.layer.annotator);
+      else if (this.history.head !== this.layer.head) this.#look();
+    });
   }
 
   close() {
@@ -106,6 +116,13 @@ export class LayerSession extends EventTarget {
   async #fetch(revision) {
     const { data } = await this.api.mask(this.layer.id, revision);
     return unpack(data, this.item.width, this.item.height);
+  }
+
+  /** @returns {Promise<Layer>} as this page knows it; once the page has left the layer, as the server tells it */
+  async current() {
+    if (this.isOpen) return this.layer;
+    const item = await this.api.item(this.item.id);
+    return item.layers.find(({ id }) => id === this.layer.id) ?? this.layer;
   }
 
   /** @param {Layer} layer  as the server tells it now */
@@ -243,16 +260,20 @@ export class LayerSession extends EventTarget {
     this.#learn(layer);
     this.#emit("layer", layer);
     this.#tellHistory();
-    if (operation.chain !== this.#chain) this.refresh();
-    else if (layer.head === headAfter(operation)) {
-      this.#merges = 0;
-      if (this.conflict !== null) this.#resolved();
-    } else this.refresh();
+    if (layer.head !== this.history.head) this.#look();
+    if (operation.chain !== this.#chain || layer.head !== headAfter(operation)) return;
+    this.#merges = 0;
+    if (this.conflict !== null) this.#resolved();
   }
 
   /** Another page of this browser drew on a layer. @param {{layer: number, head: string}} detail */
   #elsewhere({ layer, head }) {
-    if (layer === this.layer.id && head !== this.history.head) this.refresh();
+    if (layer === this.layer.id && head !== this.history.head) this.#look();
+  }
+
+  /** Refresh when there is time. */
+  #look() {
+    this.refresh().catch(() => {}); // without an answer the canvas stays as it is; the next stroke learns what is new
   }
 
   /** Show the server's head, unless something of ours is unsent or beside it. */
@@ -276,6 +297,7 @@ export class LayerSession extends EventTarget {
     const { operation, layer } = event.detail;
     if (layer.id !== this.layer.id || operation.chain !== this.#chain) return;
     event.preventDefault();
+    if (operation.type === "accept" && this.history.head === operation.id) this.history.reset(operation.parent);
     this.#learn(layer);
     this.#settle(layer.annotator);
   }
@@ -300,6 +322,7 @@ export class LayerSession extends EventTarget {
    *   changed since we parted goes on top of theirs, as one stroke
    */
   async resolve(choice) {
+    if (this.outbox.status.since) throw new Error("the server cannot be reached; your strokes are kept until then");
     await this.outbox.flushed(this.layer.id);
     await this.#queue(() => (choice === "mine" ? this.#putOnTop() : this.#takeTheirs()));
   }
@@ -314,6 +337,7 @@ export class LayerSession extends EventTarget {
   }
 
   async #putOnTop() {
+    await this.outbox.flushed(this.layer.id); // of a stroke that was drawn while we waited
     const mine = this.history.head;
     const { head, theirs, merged } = await mergeOnTop(this.api, this.layer.id, this.item, mine);
     if (this.history.head !== mine || this.mask.drawing) return this.#putOnTop(); // a stroke was drawn meanwhile
