@@ -120,7 +120,7 @@ def _marks(shape: tuple[int, ...], area: Rect, box: Rect, hints: Hints) -> npt.N
         for x, y in _within(points, area):
             marks[int(y * rows), int(x * columns)] = value
     if not (marks == cv2.GC_BGD).any():
-        raise UsageError("the box leaves nothing of the background: draw it smaller, or mark some background inside")
+        raise UsageError("the box leaves nothing of the background to compare with: draw it smaller")
     if not _is_object(marks).any():
         raise UsageError("everything inside the box is marked as background: mark some of the object")
     return marks
