@@ -24,8 +24,9 @@ export class Painter {
   /** device pixels per CSS pixel */ #ratio = 1;
 
   /** @type {import("./pictures.js").Pictures|null} */ pictures = null;
-  /** @type {{mode: "fill"|"outline"|"hidden", opacity: number, colour: string}} the default colour is Okabe and Ito's orange */
-  overlay = { mode: "fill", opacity: 0.5, colour: "#e69f00" };
+  /** @type {{mode: "fill"|"outline"|"hidden", opacity: number, colour: string, pattern: "solid"|"dashed"|"dotted"}} the
+   * default colour is Okabe and Ito's orange; the pattern is the outline's */
+  overlay = { mode: "fill", opacity: 0.5, colour: "#e69f00", pattern: "solid" };
   /** @type {import("./types.js").PictureMode} */ picture = "blurred";
   /** the other frame of the pair is shown for a moment */ flickering = false;
   gain = 4;
@@ -148,11 +149,11 @@ export class Painter {
   /** @param {boolean} whole */
   #drawMask(whole) {
     if (!this.#maskLayer) return void (whole && this.#clear("mask"));
-    const { mode, opacity, colour } = this.overlay;
+    const { mode, opacity, colour, pattern } = this.overlay;
     const context = /** @type {CanvasRenderingContext2D} */ (this.#contexts.get("mask"));
     context.canvas.style.opacity = String(mode === "hidden" ? 0 : mode === "outline" ? 1 : opacity);
     const outline = mode === "outline" ? Math.max(1, Math.ceil(1.5 / this.view.scale)) : 0;
-    const rect = this.#maskLayer.refresh(colour, outline);
+    const rect = this.#maskLayer.refresh(colour, outline, pattern);
     if (whole) {
       this.#clear("mask");
       this.#drawWhole(context, this.#maskLayer.canvas);

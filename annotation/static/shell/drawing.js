@@ -1,5 +1,6 @@
 /** What the keys and the panels do with the editor, and the settings that the editor follows. */
 
+import { announce } from "./announcer.js";
 import { colourNamed, COLOURS } from "./colours.js";
 import { confirmed } from "./dialogs.js";
 
@@ -32,8 +33,8 @@ export class Drawing {
     if (["size", "hardness", "pressure"].includes(name)) {
       editor.setBrush({ size: settings.get("size"), hardness: settings.get("hardness"), pressure: settings.get("pressure") });
     } else if (["opacity", "colour", "overlay"].includes(name)) {
-      const colour = colourNamed(settings.get("colour")).hex;
-      editor.setOverlay({ mode: settings.get("overlay"), opacity: settings.get("opacity"), colour });
+      const { hex, pattern } = colourNamed(settings.get("colour"));
+      editor.setOverlay({ mode: settings.get("overlay"), opacity: settings.get("opacity"), colour: hex, pattern });
     } else if (name === "gain") {
       editor.setGain(settings.get("gain"));
     }
@@ -71,7 +72,7 @@ export class Drawing {
     const at = COLOURS.findIndex((colour) => colour.name === this.settings.get("colour"));
     const next = COLOURS[(at + 1) % COLOURS.length];
     this.settings.set("colour", next.name);
-    this.notices.show(`Overlay: ${next.name}`);
+    announce(`Overlay: ${next.name}`);
   }
 
   /** @param {import("../engine/types.js").PictureMode} mode */

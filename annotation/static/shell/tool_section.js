@@ -52,6 +52,7 @@ export function toolSection({ settings, editor, command }) {
       overlay.group,
       opacity.row,
       colour.group,
+      make("p", { class: "hint" }, "As an outline, each colour has a pattern of its own."),
     ),
   };
 }
