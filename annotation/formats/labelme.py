@@ -71,16 +71,22 @@ def _shape(kind: str, points: list[Any], label: str) -> dict[str, Any]:
 
 
 def _as_mask(mask: Mask, writing: Writing) -> tuple[list[dict[str, Any]], str]:
+    return [_mask_shape(mask, writing.label)], ""
+
+
+def _mask_shape(mask: Mask, label: str) -> dict[str, Any]:
     left, top, width, height = storable_box(mask)
-    shape = _shape("mask", [[left, top], [left + width - 1, top + height - 1]], writing.label)
+    shape = _shape("mask", [[left, top], [left + width - 1, top + height - 1]], label)
     crop = np.ascontiguousarray(mask[top : top + height, left : left + width])
     shape["mask"] = base64.b64encode(encode_mask(crop)).decode("ascii")
-    return [shape], ""
+    return shape
 
 
 def _as_polygons(mask: Mask, writing: Writing) -> tuple[list[dict[str, Any]], str]:
     found = outlines(mask, writing.tolerance)
     shapes = [_shape("polygon", polygon.tolist(), writing.label) for polygon in found.polygons]
+    if not shapes:  # no polygon says that nothing is blurred; a mask of one sharp pixel does
+        shapes = [_mask_shape(np.zeros_like(mask), writing.label)]
     return shapes, f"{found.holes} hole{'s' * (found.holes != 1)} filled" if found.holes else ""
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from annotation.formats.model import Format
 from million_ird.errors import UsageError
+
+if TYPE_CHECKING:
+    from annotation.formats.model import Format
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from pretrain.finetune.recipe import ReadingSettings
 from pretrain.local_blur.settings import LocalBlurSettings
 from pretrain.local_blur.source import open_triples
 from tests.annotation.drawn_projects import HEIGHT, WIDTH, draw, project_of, some_mask
+from tests.policy.documents import ROOT, blocks
 
 NAMES = ("s01/00", "s01/01", "ü b.v2")
 
@@ -52,6 +53,17 @@ def test_crops_are_those_of_the_pictures_and_masks_of_the_project(shards: Path, 
     whole_picture = read(tmp_path / "pictures/s01/00_sharp.png")
     sharp = next(source.sample(position) for position in range(9) if source.sample(position).key == "s01/00").sharp
     assert set(map(bytes, sharp.reshape(-1, 3))) <= set(map(bytes, whole_picture.reshape(-1, 3)))
+
+
+def test_the_example_of_the_document_runs(shards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (example,) = blocks(ROOT / "docs" / "mask_formats.md", "python")
+    shards.rename(shards.with_name("my-masks-shards"))
+    monkeypatch.chdir(shards.parent)
+    found: dict[str, Any] = {}
+    exec(example.replace("crop=256", f"crop={HEIGHT}"), found)  # the pictures of tests are small
+    batch = found["batch"]
+    assert tuple(batch.blurred.shape) == tuple(batch.sharp.shape) == (12, 3, HEIGHT, HEIGHT)
+    assert tuple(batch.masks.shape) == (12, 1, HEIGHT, HEIGHT)
 
 
 def read(path: Path) -> np.ndarray:

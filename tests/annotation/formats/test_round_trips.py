@@ -44,8 +44,6 @@ def _distance(name: str, found: Found) -> int:
 @settings(max_examples=20, deadline=None)
 @given(mask=masks())
 def test_polygons_lose_holes_and_nothing_else(form: str, mask: Mask) -> None:
-    if not mask.any():
-        return  # has no polygon at all, and is then no mask that is found
     with tempfile.TemporaryDirectory() as folder:
         (written,) = write(form, {"a": mask}, Path(folder))
         (back,) = read_masks(form, Path(folder), [(mask.shape[1], mask.shape[0])])
@@ -53,6 +51,15 @@ def test_polygons_lose_holes_and_nothing_else(form: str, mask: Mask) -> None:
     assert (back | mask).sum() == back.sum()
     assert np.array_equal(back, mask) == (holes == 0)
     assert written.note == ("" if not holes else f"{holes} hole{'s' * (holes > 1)} filled")
+
+
+@pytest.mark.parametrize("form", LOSSY)
+def test_an_outline_that_vanishes_leaves_an_empty_mask(form: str, tmp_path: Path) -> None:
+    mask = np.zeros((30, 40), np.bool_)
+    mask[4, 5] = True
+    write(form, {"a": mask}, tmp_path, Writing(tolerance=50))
+    (back,) = read_masks(form, tmp_path, [(40, 30)])
+    assert not back.any()
 
 
 @pytest.mark.parametrize("form", LOSSY)
