@@ -28,7 +28,8 @@ _STYLE = """
 }
 .plots figure { margin: 0; min-width: 0; }
 .plots figcaption { font-weight: 600; font-size: .9rem; margin-bottom: .5rem; }
-.frame bdi { overflow-wrap: break-word; }
+.frame bdi, .frame code { overflow-wrap: break-word; }
+.frame th .note { display: block; margin: 0; }
 td .bar { min-width: 6rem; height: .6rem; margin: 0; }
 .bar .done, .swatch.done { background: var(--kept); }
 .bar .needs_review, .swatch.needs_review { background: var(--outside); }

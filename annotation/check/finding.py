@@ -26,6 +26,8 @@ class Finding:
     """What is wrong and what to do, in one line."""
     accepted: str = ""
     """Who accepted it and why; then it is no longer counted."""
+    at: tuple[tuple[int, int], ...] = ()
+    """Where, as (x, y) in pixels of the picture."""
 
     def accepted_as(self, reason: str) -> Finding:
         return replace(self, accepted=reason)

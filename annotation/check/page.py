@@ -25,7 +25,10 @@ def page(outcome: Outcome) -> str:
         (count(warnings), "warnings"),
         (count(accepted), "accepted"),
     )
-    lead = "What is wrong with these masks, or may be. Blur is tinted orange with a white outline."
+    lead = (
+        "What is wrong with these masks, or may be. Blur is tinted orange with a white outline; yellow rings are around "
+        "small holes and specks."
+    )
     sections = (_rules(outcome), _offenders(outcome), *_accepted(outcome))
     return document(
         outcome.place.rstrip("/").rpartition("/")[2] or outcome.place, "Mask check", lead, figures, sections
@@ -39,13 +42,16 @@ def _rules(outcome: Outcome) -> Section:
             (finding.rule, "accepted" if finding.accepted else finding.severity) for finding in each.findings
         )
     rows = [
-        (tag("code", rule.name), rule.meaning, *(_number(numbers[rule.name, kind]) for kind in _KINDS))
+        (
+            [tag("code", rule.name), tag("span", rule.meaning, class_="note")],
+            *(_number(numbers[rule.name, kind]) for kind in _KINDS),
+        )
         for rule in RULES.values()
         if any(numbers[rule.name, kind] for kind in _KINDS)
     ]
     if not rows:
         return Section("rules", "Rules", empty("Nothing was found."))
-    body = table("Findings by rule", ("rule", "meaning", "errors", "warnings", "accepted"), rows, (2, 3, 4))
+    body = table("Findings by rule", ("rule", "errors", "warnings", "accepted"), rows, (1, 2, 3))
     return Section("rules", "Rules", body)
 
 

@@ -9,11 +9,13 @@ import numpy as np
 
 from annotation.check.finding import Checked, Finding, Severity, Subject
 from annotation.check.outline import neighbour_share, roughness, spacing
-from annotation.check.regions import Areas, hole_areas, speck_areas
+from annotation.check.regions import Region, holes, specks
 from annotation.check.settings import CheckSettings
 from annotation.mask import Mask
 from million_ird.report.words import plural, share
 
+_MARKED = 20
+"""Holes, or specks, whose places are told: the largest ones."""
 WHOLE_SET = "(the whole set)"
 """What stands for the item in a finding about all of them."""
 
@@ -69,8 +71,8 @@ def judge_mask(mask: Mask, settings: CheckSettings, reason: str = "") -> Iterato
         yield Finding("full", "error", "everything is blurred: leave the picture out of a set of local blur")
         return
     for name, find, largest in (
-        ("holes", hole_areas, settings.hole_share),
-        ("specks", speck_areas, settings.speck_share),
+        ("holes", holes, settings.hole_share),
+        ("specks", specks, settings.speck_share),
     ):
         yield from _small_regions(name, find, mask, largest)
     yield from _outline(mask, settings)
@@ -103,13 +105,17 @@ def judge_set(checked: Sequence[Checked], settings: CheckSettings) -> Iterator[F
         yield Finding("inverted", "error", f"{text}; if black is blurred in this set, invert it")
 
 
-def _small_regions(name: str, find: Callable[[Mask, float], Areas], mask: Mask, largest: float) -> Iterator[Finding]:
-    areas = find(mask, largest)
-    if areas.size:
-        noun = name.removesuffix("s")
-        largest_area, total = plural(int(areas[0]), "pixel"), share(float(areas.sum()), mask.size)
-        sizes = f"the largest of {largest_area}, {total} of the picture in all"
-        yield Finding(name, "warning", f"{plural(areas.size, noun)}, {sizes}: clean it, or accept what is really so")
+def _small_regions(
+    name: str, find: Callable[[Mask, float], list[Region]], mask: Mask, largest: float
+) -> Iterator[Finding]:
+    regions = find(mask, largest)
+    if not regions:
+        return
+    first, total = regions[0], share(sum(region.area for region in regions), mask.size)
+    number = plural(len(regions), name.removesuffix("s"))
+    text = f"{number}, the largest of {plural(first.area, 'pixel')} at {first.x}, {first.y}, {total} of the picture"
+    marks = tuple((region.x, region.y) for region in regions[:_MARKED])
+    yield Finding(name, "warning", f"{text}: clean it, or accept what is really so", at=marks)
 
 
 def _outline(mask: Mask, settings: CheckSettings) -> Iterator[Finding]:

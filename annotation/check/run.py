@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,7 +93,8 @@ def check_one(
             found.append(Finding("picture", "error", str(error)))
     findings = tuple(_accepted(subject, found, overrides))
     is_offender = any(not finding.accepted for finding in findings)
-    drawn = _thumbnail(subject, blurred if fits else None) if thumbnails and is_offender else None
+    marks = [place for finding in findings if not finding.accepted for place in finding.at]
+    drawn = _thumbnail(subject, blurred if fits else None, marks) if thumbnails and is_offender else None
     return Checked(_without_pixels(subject), findings, polarity, drawn)
 
 
@@ -113,13 +114,13 @@ def _accepted(subject: Subject, found: Iterable[Finding], overrides: Overrides) 
         yield finding.accepted_as(reason) if reason else finding
 
 
-def _thumbnail(subject: Subject, blurred: Pixels | None) -> bytes | None:
+def _thumbnail(subject: Subject, blurred: Pixels | None, marks: Sequence[tuple[int, int]]) -> bytes | None:
     """The picture with the mask drawn over it; the mask alone where the picture is not to be had or does not fit."""
     if subject.mask is None:
         return None
     if blurred is None:
         return encode_thumbnail(np.repeat(subject.mask[..., None], 3, axis=2).astype(np.uint8) * 255, _THUMBNAIL)
-    return encode_thumbnail(draw_over(blurred, subject.mask, _THUMBNAIL), _THUMBNAIL)
+    return encode_thumbnail(draw_over(blurred, subject.mask, _THUMBNAIL, marks), _THUMBNAIL)
 
 
 def _without_pixels(subject: Subject) -> Subject:

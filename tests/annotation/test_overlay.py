@@ -33,3 +33,13 @@ def test_empty_and_full_masks_have_no_outline() -> None:
     np.testing.assert_array_equal(draw_over(picture, np.zeros((40, 40), bool), 40), picture)
     full = draw_over(picture, np.ones((40, 40), bool), 40)
     assert (full == full[0, 0]).all() and full[0, 0, 0] > 100
+
+
+def test_marks_are_rings_around_places_of_the_picture() -> None:
+    picture = np.full((400, 600, 3), 60, np.uint8)
+    mask = np.zeros((400, 600), bool)
+    drawn = draw_over(picture, mask, 300, [(300, 200)])
+    changed = np.argwhere((drawn != 60).any(axis=2))
+    distances = np.hypot(*(changed - (100, 150)).T)
+    assert distances.min() > 5 and distances.max() < 13
+    np.testing.assert_array_equal(drawn[100, 150], (60, 60, 60))

@@ -37,7 +37,7 @@ def test_warnings_fail_only_where_asked(tmp_path: Path, capsys: pytest.CaptureFi
     folder = _folder(tmp_path, hole=True)
     assert _run(folder, "--no-pictures") == 0
     out = capsys.readouterr().out
-    assert "01  warning  holes  1 hole, the largest of 9 pixels" in out and "--accept NAME:RULE" in out
+    assert "01  warning  holes  1 hole, the largest of 9 pixels at 119, 76, <0.1" in out and "--accept NAME:RULE" in out
     assert _run(folder, "--no-pictures", "--strict") == 1
     assert _run(folder, "--no-pictures", "--strict", "--set", "hole_share=0.0001") == 0
 
