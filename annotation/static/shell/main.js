@@ -20,6 +20,7 @@ import { Panel } from "./panel.js";
 import { Person } from "./person.js";
 import { proposalLine } from "./proposal_line.js";
 import { Queue } from "./queue.js";
+import { FIRST_PAGE } from "./queue_pages.js";
 import { explain, lostConnection, Requests } from "./requests.js";
 import { go, parseRoute } from "./route.js";
 import { KeptSettings } from "./settings.js";
@@ -53,6 +54,8 @@ async function start() {
   const settings = new KeptSettings();
   followLook(settings);
   const requests = new Requests();
+  requests.ahead(0, "", FIRST_PAGE);
+  if (parseRoute(location.hash).item === null) requests.ahead(0, "todo", 1);
   const project = await requests.project();
   const page = assemble(settings, requests, project);
   await page.queue.start();

@@ -7,7 +7,7 @@
  */
 
 /** The first page is small, so that it is there at once; the others are as large as the server gives them. */
-const FIRST_PAGE = 200;
+export const FIRST_PAGE = 200;
 const PAGE = 1000;
 
 export class QueuePages extends EventTarget {

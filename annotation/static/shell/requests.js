@@ -12,6 +12,8 @@
 import { Api, ApiError } from "../engine/api.js";
 
 export class Requests {
+  /** @type {Map<string, Promise<ItemPage>>} */ #ahead = new Map();
+
   /** @param {Api} api */
   constructor(api = new Api()) {
     this.api = api;
@@ -24,7 +26,18 @@ export class Requests {
 
   /** @param {number} after @param {State | ""} state @param {number} limit at most 1000 @returns {Promise<ItemPage>} */
   items(after, state, limit) {
-    return this.api.get(`/api/items?${new URLSearchParams({ after: String(after), limit: String(limit), state })}`);
+    const path = listPath(after, state, limit);
+    const asked = this.#ahead.get(path);
+    this.#ahead.delete(path);
+    return asked ?? this.api.get(path);
+  }
+
+  /** Ask for a page of the list while the page is still being built: the next call for it gets this answer. */
+  ahead(after, state, limit) {
+    const path = listPath(after, state, limit);
+    const asked = this.api.get(path);
+    asked.catch(() => {}); // whoever calls for it hears of it
+    this.#ahead.set(path, asked);
   }
 
   /** @param {number} item */
@@ -66,6 +79,10 @@ export class Requests {
   propose(item, layer, annotator) {
     return this.api.post(`/api/items/${item}/propose`, { layer, annotator });
   }
+}
+
+function listPath(after, state, limit) {
+  return `/api/items?${new URLSearchParams({ after: String(after), limit: String(limit), state })}`;
 }
 
 /**
