@@ -13,6 +13,8 @@ from million_ird.errors import DatasetError
 _WEBP_METHOD, _WEBP_EFFORT = 2, 0
 """libwebp's lossless speed settings: of those tried, the smallest files (6 % less than the fastest setting, 1 % more
 than method 4) that still take no more than twice the fastest setting's time."""
+_PNG_LEVEL = 1
+"""zlib's: a quarter of the time of level 6, for some 5 % more bytes of a photograph."""
 _THUMBNAIL_QUALITY = 80
 
 
@@ -30,7 +32,7 @@ def encode_png(rgb: npt.NDArray[np.uint8]) -> bytes:
     from PIL import Image
 
     out = io.BytesIO()
-    Image.fromarray(rgb).save(out, "PNG")
+    Image.fromarray(rgb).save(out, "PNG", compress_level=_PNG_LEVEL)
     return out.getvalue()
 
 
