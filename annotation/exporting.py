@@ -32,6 +32,7 @@ from annotation.matching import Names
 from annotation.pictures import Which
 from annotation.project import Project
 from annotation.records import STATES, Item, Layer, State
+from annotation.store import DamagedError
 from million_ird.errors import MillionIrdError, StoreError, UsageError
 
 _PART = ".million-ird-export.part"
@@ -109,6 +110,8 @@ def choose(project: Project, settings: ExportSettings, form: Format) -> tuple[li
     for item in project.store.every_item():
         layer = next((layer for layer in project.store.layers(item.id) if layer.number == settings.layer), None)
         reason = _reason_against(item, layer, settings, form)
+        if layer is not None and not reason:
+            reason = _damage(project, layer)
         if reason or layer is None:
             left_out.append((item.name, reason))
         else:
@@ -193,6 +196,15 @@ def _reason_against(item: Item, layer: Layer | None, settings: ExportSettings, f
         return "without the sharp picture that the format needs"
     if not is_safe(item.name):
         return "with a name that no file can have"
+    return ""
+
+
+def _damage(project: Project, layer: Layer) -> str:
+    """What is wrong with the stored mask of a layer; "" if nothing is."""
+    try:
+        project.store.mask_png(layer.id, layer.head)
+    except DamagedError:
+        return "with a damaged mask in the store (an older revision can be restored)"
     return ""
 
 

@@ -10,19 +10,21 @@ from pathlib import Path
 from typing import Literal
 
 from annotation.formats.index import Index, read_index
-from annotation.formats.model import FormatError, Found, Reading, Unreadable
+from annotation.formats.model import FormatError, Found, Reading, Unreadable, plain
 from annotation.formats.registry import open_format
 from annotation.formats.sniff import guess_format
 from annotation.mask import Mask, MaskError, check_size, encode_mask
 from annotation.matching import MatchError, Names
 from annotation.project import Project
 from annotation.records import STATES, Item, Layer, Rect, Revision, State
-from annotation.store import ConflictError
+from annotation.store import ConflictError, DamagedError
 from million_ird.errors import UsageError
 
 _NOBODYS = ("empty", "proposal", "import")
 """Kinds of revisions that are no person's work in this project."""
 _OPEN = ("todo", "in_progress")
+_LONGEST = 400
+"""Characters of a place or a reason in a row."""
 
 Outcome = Literal["imported", "unchanged", "left alone", "refused"]
 
@@ -142,25 +144,30 @@ def _matched(
     matched, rows = [], []
     for mask in found:
         if isinstance(mask, Unreadable):
-            rows.append(ImportRow(mask.where, "", "refused", mask.reason))
+            rows.append(_row(mask.where, "", "refused", mask.reason))
             continue
         said = [known[key] for key in (mask.file, *mask.names) if key in known]
         try:
             matched.append((names.match([*said, *mask.names]), mask))
         except MatchError as error:
-            rows.append(ImportRow(mask.where, "", "refused", str(error)))
+            rows.append(_row(mask.where, "", "refused", str(error)))
     return matched, rows
 
 
 def _import_one(project: Project, item: Item, found: Found, settings: ImportSettings, claims: int) -> ImportRow:
     if claims > 1:
-        return ImportRow(found.where, item.name, "refused", f"{claims} masks are for one item: keep one of them")
+        return _row(found.where, item.name, "refused", f"{claims} masks are for one item: keep one of them")
     try:
-        return ImportRow(found.where, item.name, _import_mask(project, item, _load(item, found, settings), settings))
+        return _row(found.where, item.name, _import_mask(project, item, _load(item, found, settings), settings))
     except _LeftAloneError as error:
-        return ImportRow(found.where, item.name, "left alone", str(error))
-    except (MaskError, ConflictError) as error:
-        return ImportRow(found.where, item.name, "refused", str(error))
+        return _row(found.where, item.name, "left alone", str(error))
+    except (MaskError, ConflictError, DamagedError) as error:
+        return _row(found.where, item.name, "refused", str(error))
+
+
+def _row(where: str, name: str, outcome: Outcome, reason: str = "") -> ImportRow:
+    """A row on one line, whatever stands in the files."""
+    return ImportRow(plain(where, _LONGEST), name, outcome, plain(reason, _LONGEST))
 
 
 def _load(item: Item, found: Found, settings: ImportSettings) -> Mask:

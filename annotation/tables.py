@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 _SHOWN = 5
+_MOST_REASONS = 12
 _LONGEST = 60
 
 
@@ -20,8 +21,11 @@ def some(names: Sequence[str]) -> str:
 
 
 def left_out_lines(left_out: Iterable[tuple[str, str]], title: str = "left out") -> list[str]:
-    """(name, reason) pairs as one line for each reason, with a few of the names."""
+    """(name, reason) pairs as one line for each reason, the most frequent first, with a few of the names."""
     reasons: dict[str, list[str]] = {}
     for name, reason in left_out:
         reasons.setdefault(reason, []).append(name)
-    return [f"{title:10}  {len(names):,} {reason}: {some(names)}" for reason, names in reasons.items()]
+    sorted_reasons = sorted(reasons.items(), key=lambda entry: -len(entry[1]))
+    lines = [f"{title:10}  {len(names):,} {reason}: {some(names)}" for reason, names in sorted_reasons[:_MOST_REASONS]]
+    rest = [name for _, names in sorted_reasons[_MOST_REASONS:] for name in names]
+    return [*lines, f"{title:10}  {len(rest):,} for other reasons: {some(rest)}"] if rest else lines

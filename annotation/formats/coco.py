@@ -102,7 +102,7 @@ def read(place: Path, reading: Reading) -> Iterator[Found | Unreadable]:
     except MaskError as error:
         raise FormatError(f"{path.name} is no COCO file of instances: {error}") from None
     for number, image in enumerate(images):
-        yield _found(f"{path.name}, images[{number}]", image, by_image)
+        yield _found(f"{path.name}: images[{number}]", image, by_image)
 
 
 def _wanted_category(categories: list[Any], reading: Reading, file: str) -> set[int]:

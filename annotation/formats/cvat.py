@@ -132,7 +132,7 @@ def read(place: Path, reading: Reading) -> Iterator[Found | Unreadable]:
     labels = (shape[1].get("label", "") for image in images for shape in image.shapes)
     label = choose_label(labels, reading.label, path.name)
     for number, image in enumerate(images):
-        yield _found(f"{path.name}, image {number}", image, label)
+        yield _found(f"{path.name}: image {number}", image, label)
 
 
 def _found(where: str, image: _Image, label: str) -> Found | Unreadable:

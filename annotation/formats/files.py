@@ -18,13 +18,13 @@ INDEX_NAME = "million-ird-export.json"
 
 def files_below(place: Path, endings: tuple[str, ...]) -> list[tuple[str, Path]]:
     """(path relative to `place`, path) of the files below a folder whose names end so, sorted; hidden ones are left
-    out. A file is itself.
+    out. A file is itself. Relative paths are text in any case: bytes that are none become `�`.
 
     Raises:
         FormatError: nothing there, or it cannot be listed.
     """
     if place.is_file():
-        return [(place.name, place)]
+        return [(_text(place.name), place)]
     if not place.is_dir():
         raise FormatError(f"there is no file or folder {place}")
     found = []
@@ -33,7 +33,7 @@ def files_below(place: Path, endings: tuple[str, ...]) -> list[tuple[str, Path]]
         for name in names:
             path = Path(folder) / name
             if name.lower().endswith(endings) and not name.startswith(".") and name != INDEX_NAME and path.is_file():
-                found.append((path.relative_to(place).as_posix(), path))
+                found.append((_text(path.relative_to(place).as_posix()), path))
     return sorted(found)
 
 
@@ -78,6 +78,10 @@ def not_empty(found: list[tuple[str, Path]], place: Path, what: str) -> None:
     """FormatError unless there is something to read."""
     if not found:
         raise FormatError(f"there is no {what} below {place}")
+
+
+def _text(name: str) -> str:
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
 def _refuse(error: OSError) -> None:

@@ -78,7 +78,7 @@ def read(place: Path, reading: Reading) -> Iterator[Found | Unreadable]:
     content = read_json(path, LIST_FILE_BYTES)
     if not isinstance(content, list):
         raise FormatError(f"{path.name} is no list of tasks: export from Label Studio as JSON")
-    tasks = [_checked(f"{path.name}, task {number}", task) for number, task in enumerate(content)]
+    tasks = [_checked(f"{path.name}: task {number}", task) for number, task in enumerate(content)]
     labels = (label for task in tasks if isinstance(task, _Task) for label, _ in task.regions)
     label = choose_label(labels, reading.label, path.name)
     for task in tasks:

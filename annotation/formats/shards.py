@@ -148,7 +148,7 @@ def _read_tar(name: str, path: Path, reading: Reading) -> Iterator[Found | Unrea
 def _found(
     name: str, path: Path, key: str, members: dict[str, tuple[int, int]], place: tuple[int, int], reading: Reading
 ) -> Found | Unreadable:
-    where = f"{name}, {plain(key)}"
+    where = f"{name}: {plain(key)}"
     try:
         names, size = (key,), None
         if key + FACTS_MEMBER in members:

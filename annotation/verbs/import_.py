@@ -35,6 +35,8 @@ def main(argv: Sequence[str]) -> int:
         progress = Progress("import", project.store.count(), unit="masks")
         done = import_masks(project, arguments.place, settings, lambda outcome: progress.advance({outcome: 1}))
     print(_table(done, arguments.plan))
+    if arguments.json is not None:
+        _write(done, arguments.json)
     return 3 if done.counts()["refused"] else 0
 
 
@@ -53,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         "--format", default="", choices=["", *FORMATS], metavar="NAME", help="default: as its index says"
     )
     parser.add_argument("--plan", action="store_true", help="change nothing, only say what would be done")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write what became of every mask and item")
     meaning = parser.add_argument_group("what the files mean")
     meaning.add_argument("--any-nonzero", action="store_true", help="every value but 0 is blurred (default: 255 only)")
     meaning.add_argument("--inverted", action="store_true", help="they mark what is sharp")
@@ -75,6 +78,18 @@ def _parser() -> argparse.ArgumentParser:
     becomes.add_argument("--onto-drawn", action="store_true", help="add a revision where a person has drawn, too")
     becomes.add_argument("--annotator", default="import", metavar="NAME", help="whose masks they are (default: import)")
     return parser
+
+
+def _write(done: Imported, file: Path) -> None:
+    from dataclasses import asdict
+
+    from annotation.formats.json_file import to_json
+    from million_ird.errors import StoreError
+
+    try:
+        file.write_bytes(to_json(asdict(done)))
+    except OSError as error:
+        raise StoreError(f"cannot write {file}: {error.strerror or error}") from None
 
 
 def _table(done: Imported, is_plan: bool) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from annotation.formats.index import Index, read_index
 from annotation.formats.model import FormatError, Written
 from annotation.formats.png import FORMAT as PNG
 from annotation.formats.registry import FORMATS
+from annotation.importing import ImportSettings, import_masks
 from annotation.mask import decode_mask
 from annotation.project import Project
 from million_ird.errors import StoreError, UsageError
@@ -107,6 +109,21 @@ def test_an_item_whose_picture_is_gone_is_left_out_and_its_mask_is_not(project: 
     with pytest.raises(FormatError, match="nothing to export: of 3 items"):
         export_masks(project, tmp_path / "none", ExportSettings("shards"))
     assert not (tmp_path / "none").exists()
+
+
+def test_one_damaged_mask_does_not_keep_the_others_back(project: Project, tmp_path: Path) -> None:
+    import sqlite3
+
+    head = layer_of(project, "s01/00").head
+    with contextlib.closing(sqlite3.connect(project.store.path)) as db, db:
+        for (trigger,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            db.execute(f"DROP TRIGGER {trigger}")  # what forbids this to everybody else
+        db.execute("UPDATE revision SET mask = x'00' WHERE id = ?", (head,))
+    index = export_masks(project, tmp_path / "out", ExportSettings("coco-rle"))
+    assert [item.name for item in index.items] == ["s01/01"]
+    assert dict(index.left_out)["s01/00"].startswith("with a damaged mask in the store")
+    done = import_masks(project, tmp_path / "out", ImportSettings(onto_drawn=True))
+    assert done.counts() == {"unchanged": 1}
 
 
 def test_a_foreign_folder_is_refused(project: Project, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,6 +94,17 @@ def test_files_that_match_nothing_and_items_without_a_file_are_listed(project: P
     assert outcomes(done) == {"s01/00": "imported", "s01/77.png": "refused: fits no item"}
     assert done.without_mask == ("s01/01",)
     assert done.counts() == {"imported": 1, "refused": 1}
+
+
+def test_hostile_names_of_files_stay_on_one_line(project: Project, tmp_path: Path) -> None:
+    place = masks_folder(tmp_path, _00=encode_mask(some_mask()))
+    for name in (b"line\nbreak.png", b"\xff\xfe.png", b"\x1b[31mred.png", "\u202egnp.png".encode()):
+        Path(os.fsdecode(os.path.join(os.fsencode(place), name))).write_bytes(b"")  # noqa: PTH118  bytes
+    done = import_masks(project, place, PNG)
+    assert done.counts() == {"imported": 1, "refused": 4}
+    for row in done.rows:
+        assert row.where.isprintable()
+        row.where.encode()
 
 
 def test_two_masks_for_one_item_are_both_refused(project: Project, tmp_path: Path) -> None:
