@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from annotation.mask import Mask
 from annotation.overlap import boundary_f, default_tolerance, iou
+from annotation.registration import apply, register
 from million_ird.errors import MillionIrdError
 from million_ird.metrics import weighted_psnr, weighted_ssim
 
@@ -141,8 +142,6 @@ def _scores(opinions: Opinions, margin: int) -> tuple[tuple[tuple[Scores, Scores
     """(PSNR, SSIM) under the first and the second mask, or None and why."""
     if opinions.sharp is None or opinions.blurred is None:
         return None, opinions.missing
-    from annotation.registration import apply, register
-
     try:
         blurred, sharp = opinions.blurred(), opinions.sharp()
         registration = register(blurred, sharp)

@@ -26,8 +26,8 @@ def page(outcome: Outcome) -> str:
         (count(accepted), "accepted"),
     )
     lead = (
-        "What is wrong with these masks, or may be. Blur is tinted orange with a white outline; yellow rings are around "
-        "small holes and specks."
+        "What is wrong with these masks, or may be. Blur is tinted orange with a white outline; yellow rings are "
+        "around small holes and specks."
     )
     sections = (_rules(outcome), _offenders(outcome), *_accepted(outcome))
     return document(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from annotation.check.finding import Checked, Finding, Pixels, Subject
 from annotation.check.overrides import Overrides
+from annotation.check.polarity import agreement
 from annotation.check.rules import WHOLE_SET, judge_mask, judge_polarity, judge_set, no_subject
 from annotation.check.settings import CheckSettings
 from annotation.overlay import draw_over
@@ -79,6 +80,7 @@ def check(
 def check_one(
     subject: Subject, overrides: Overrides, settings: CheckSettings, pictures: bool, thumbnails: bool
 ) -> Checked:
+    """Checks one mask; the arguments are those of `check`."""
     found = list(subject.found)
     mask, polarity, blurred = subject.mask, None, None
     if mask is not None:
@@ -99,8 +101,6 @@ def check_one(
 
 
 def _polarity(subject: Subject, blurred: Pixels, settings: CheckSettings, found: list[Finding]) -> float | None:
-    from annotation.check.polarity import agreement
-
     assert subject.mask is not None
     sharp = subject.sharp() if subject.sharp is not None else None
     value = agreement(subject.mask, blurred, sharp)
@@ -125,6 +125,4 @@ def _thumbnail(subject: Subject, blurred: Pixels | None, marks: Sequence[tuple[i
 
 def _without_pixels(subject: Subject) -> Subject:
     """What is kept of a subject: not its mask, or memory would grow with the set."""
-    from dataclasses import replace
-
     return replace(subject, mask=None, blurred=None, sharp=None)

@@ -81,9 +81,7 @@ def test_a_picture_that_has_changed_is_a_finding_and_stops_nothing(tmp_path: Pat
 
 
 def test_a_set_of_inverted_masks_is_called_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from annotation.check import polarity
-
-    monkeypatch.setattr(polarity, "agreement", lambda mask, blurred, sharp: -0.4)
+    monkeypatch.setattr("annotation.check.run.agreement", lambda mask, blurred, sharp: -0.4)
     project, masks = pairs_project(tmp_path, 5)
     with project:
         for name, mask in masks.items():
