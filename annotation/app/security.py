@@ -8,9 +8,8 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 
 from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.responses import JSONResponse, Response
@@ -173,12 +172,10 @@ def _is_same(scheme: str, sender: tuple[str, str], host: tuple[str, str]) -> boo
     return default is not None and (sender[0], sender[1] or default) == (host[0], host[1] or default)
 
 
-def _cookies(headers: Headers, name: str) -> Iterable[str]:
+def _cookies(headers: Headers, name: str) -> Iterator[str]:
+    """Values of a cookie. Other programs of the same host set theirs as they like, so nothing but `;` and `=` counts."""
     for line in headers.getlist("cookie"):
-        jar = SimpleCookie()
-        try:
-            jar.load(line)
-        except CookieError:
-            continue
-        if name in jar:
-            yield jar[name].value
+        for part in line.split(";"):
+            key, _, value = part.strip().partition("=")
+            if key == name:
+                yield value

@@ -175,6 +175,12 @@ def test_the_token_becomes_a_cookie_that_no_script_reads(guarded: Live) -> None:
     assert with_it.json()["token_needed"] is True
 
 
+@pytest.mark.parametrize("others", ['{"a": [1]}', "a b=c d", '"', "=;;=", "x=\xe9", "annotate_1=old"])
+def test_cookies_of_other_programs_are_in_nobodys_way(guarded: Live, others: str) -> None:
+    request = head("GET", "/api/project", guarded.url, f"Cookie: {others}; annotate_1={TOKEN}; more")
+    assert exchange(guarded.url, [request])[0] == 200
+
+
 def test_the_token_counts_only_in_the_pages_own_address(guarded: Live) -> None:
     for path in ("/api/project", "/static/index.html"):
         assert guarded.client.get(f"{path}?token={TOKEN}", headers={"Cookie": ""}).status_code == 401
