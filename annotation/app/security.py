@@ -173,7 +173,7 @@ def _is_same(scheme: str, sender: tuple[str, str], host: tuple[str, str]) -> boo
 
 
 def _cookies(headers: Headers, name: str) -> Iterator[str]:
-    """Values of a cookie. Other programs of the same host set theirs as they like, so nothing but `;` and `=` counts."""
+    """Values of a cookie. Other programs of the same host set theirs as they like: only `;` and `=` count."""
     for line in headers.getlist("cookie"):
         for part in line.split(";"):
             key, _, value = part.strip().partition("=")

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
+from annotation.app import uploads
 from annotation.app.uploads import JSON_LIMIT, packed_limit
 from annotation.mask import pack_bits, unpack_bits
 from annotation.project import open_project
@@ -230,6 +231,13 @@ def test_a_length_that_lies_stores_nothing(served: Live) -> None:
     status, _said = exchange(served.url, [long])
     assert status == 422
     assert _revisions(served) == before
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(served: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "_PATIENCE", 0.05)
+    before = _revisions(served)
+    status, said = exchange(served.url, [head("POST", _address(served), served.url, "Content-Length: 40"), b"x"])
+    assert status == 408 and b"too long" in said and _revisions(served) == before
 
 
 def test_a_large_json_is_not_read(served: Live) -> None:
