@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -34,9 +33,7 @@ from annotation.project import Project
 from annotation.records import STATES, Item, Layer, State
 from annotation.store import DamagedError
 from million_ird.errors import MillionIrdError, StoreError, UsageError
-
-_PART = ".million-ird-export.part"
-"""Folder inside the export where files are written and compared before they are moved into place."""
+from million_ird.store import PART, Store
 
 
 @dataclass(frozen=True)
@@ -90,15 +87,16 @@ def export_masks(
     before = _check_folder(folder, settings.format)
     chosen, left_out = choose(project, settings, form)
     masks = {each.item.name: _labelled(project, each) for each in chosen}
+    store = Store(str(folder))
     try:
-        with _part_of(folder) as part:
+        with _part_of(store) as part:
             items, skipped = _stage(form, masks, part, settings.writing, advance) if masks else ((), ())
             left_out += skipped
             if not items:
                 raise FormatError(nothing_to_export(left_out))
             files = tuple(sorted({file for item in items for file in item.files}))
             index = Index(settings.format, project.name, settings.layer, True, items, tuple(left_out), files)
-            _publish(part, folder, index, before.files if before else ())
+            _publish(part, store, index, before.files if before else ())
     except OSError as error:
         raise StoreError(f"cannot write {folder}: {error.strerror or error}") from error
     return index
@@ -260,23 +258,24 @@ def _read_back(
 
 
 @contextmanager
-def _part_of(folder: Path) -> Iterator[Path]:
-    """A fresh folder within the export's; what is left of it goes, and so does a folder that stays empty."""
-    part = folder / _PART
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
+def _part_of(store: Store) -> Iterator[Path]:
+    """A fresh folder within the export's; it goes in any case, and so does an export's folder that stays empty."""
+    folder = Path(store.root)
     try:
-        yield part
+        with store.spool() as part:
+            yield part
     finally:
-        shutil.rmtree(part, ignore_errors=True)
-        if not any(folder.iterdir()):
+        store.sweep()
+        if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
 
 
-def _publish(part: Path, folder: Path, index: Index, earlier: Sequence[str]) -> None:
+def _publish(part: Path, store: Store, index: Index, earlier: Sequence[str]) -> None:
     """Moves files into place. The index says that the export is whole only when it is; until then, that it owns what
     is there, so that an interrupted export can be run again."""
-    _write_index(folder, replace(index, is_complete=False, files=tuple(sorted({*index.files, *earlier}))))
+    folder = Path(store.root)
+    begun = replace(index, is_complete=False, files=tuple(sorted({*index.files, *earlier})))
+    store.write(INDEX_NAME, to_json(to_table(begun)))
     for file in index.files:
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         (part / file).replace(folder / file)
@@ -284,7 +283,7 @@ def _publish(part: Path, folder: Path, index: Index, earlier: Sequence[str]) -> 
         if is_safe(file):
             (folder / file).unlink(missing_ok=True)
             _remove_empty((folder / file).parent, folder)
-    _write_index(folder, index)
+    store.write(INDEX_NAME, to_json(to_table(index)))
 
 
 def _check_folder(folder: Path, form: str) -> Index | None:
@@ -295,7 +294,7 @@ def _check_folder(folder: Path, form: str) -> Index | None:
         before = read_index(folder)
     except MillionIrdError as error:
         raise UsageError(f"{error}; choose another folder") from None
-    if before is None and folder.is_dir() and any(entry.name != _PART for entry in folder.iterdir()):
+    if before is None and folder.is_dir() and any(entry.name != PART for entry in folder.iterdir()):
         raise UsageError(f"{folder} holds files that no export wrote: choose a new folder, so that none is overwritten")
     if before is not None and before.format != form:
         raise UsageError(f"{folder} holds an export as {before.format}: choose another folder for {form}")
@@ -306,9 +305,3 @@ def _remove_empty(inner: Path, folder: Path) -> None:
     while inner != folder and inner.is_dir() and not any(inner.iterdir()):
         inner.rmdir()
         inner = inner.parent
-
-
-def _write_index(folder: Path, index: Index) -> None:
-    part = folder / f".{INDEX_NAME}.part"
-    part.write_bytes(to_json(to_table(index)))
-    part.replace(folder / INDEX_NAME)

@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("project", type=Path, metavar="PROJECT")
     parser.add_argument("--format", required=True, choices=FORMATS, metavar="NAME", help="one of those below")
-    parser.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="new, empty, or of the same export")
+    parser.add_argument("--out", required=True, type=_local, metavar="FOLDER", help="new, empty, or of the same export")
     which = parser.add_argument_group("which masks")
     which.add_argument(
         "--state",
@@ -72,6 +72,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     how.add_argument("--shard-mb", type=float, default=1000.0, metavar="MB", help="shards: size (default: 1000)")
     return parser
+
+
+def _local(place: str) -> Path:
+    if "://" in place:
+        raise argparse.ArgumentTypeError("exports are written to a folder of this machine; copy it from there")
+    return Path(place).expanduser()
 
 
 def _table(index: Index, folder: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from annotation.importing import ImportSettings, import_masks
 from annotation.mask import decode_mask
 from annotation.project import Project
 from million_ird.errors import StoreError, UsageError
+from million_ird.store import PART
 from tests.annotation.drawn_projects import draw, layer_of, project_of, shown, some_mask
 from tests.annotation.formats.world import LOSSY
 
@@ -169,7 +171,7 @@ def test_what_was_interrupted_can_be_run_again(
 
     def dies(self: Path, target: Path) -> Path:
         nonlocal moved
-        moved += self.suffix == ".png"
+        moved += self.suffix == ".png"  # not the index
         if moved == 2:
             raise KeyboardInterrupt
         return real(self, target)
@@ -210,6 +212,15 @@ def test_what_does_not_come_back_as_it_was_is_never_called_done(
     ):
         export_masks(project, tmp_path / "out", ExportSettings("png"))
     assert not (tmp_path / "out").exists()
+
+
+def test_what_a_killed_export_left_is_cleaned_up(project: Project, tmp_path: Path) -> None:
+    left = tmp_path / "out" / PART / f"{socket.gethostname()}-999999999-0"
+    left.mkdir(parents=True)
+    (left / "a.png").write_bytes(b"half")
+    export_masks(project, tmp_path / "out", ExportSettings("png"))
+    assert set(contents(tmp_path / "out")) == {"s01/00.png", "s01/01.png", INDEX_NAME}
+    assert not (tmp_path / "out" / PART).exists()
 
 
 def test_what_is_drawn_while_the_export_runs_does_not_mix_in(project: Project, tmp_path: Path) -> None:

@@ -55,6 +55,13 @@ def test_settings_that_cannot_be_are_one_line(arguments: list[str], project: Pat
     assert not (tmp_path / "out").exists()
 
 
+def test_only_folders_of_this_machine_are_written(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main([str(project), "--format", "png", "--out", "s3://bucket/masks"])
+    assert end.value.code == 2
+    assert "folder of this machine" in capsys.readouterr().err
+
+
 def test_the_help_lists_every_format(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main(["--help"])
