@@ -115,6 +115,11 @@ export class Editor extends EventTarget {
     return this.#session?.layer ?? null;
   }
 
+  /** @returns {import("./mask.js").MaskRaster|null} what is on the canvas; to be read, not written */
+  get mask() {
+    return this.#session?.mask ?? null;
+  }
+
   /** @returns {import("./types.js").Status} */
   get status() {
     return this.outbox.status;

@@ -25,6 +25,8 @@ const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 30_000;
 /** How long other pages of this browser have to say that they are alive, in milliseconds. */
 const ROLL_CALL = 250;
+/** How often to look for operations of pages that ended without a word, in milliseconds. */
+const ADOPTION = 60_000;
 
 /** @param {Operation} operation @returns {string} the head that it leads to */
 export function headAfter(operation) {
@@ -45,6 +47,9 @@ export class Outbox extends EventTarget {
   #attempts = 0;
   /** @type {Date|null} */ #since = null;
   #timer = 0;
+  #adoption = 0;
+  /** the server did not answer at all: nothing is sent until the pause is over */ #down = false;
+  /** @type {Set<string>} chains that the server stumbled over: they wait for the pause's end, others go on */ #held = new Set();
   #owner = newId();
   #closed = new AbortController();
   /** @type {string|null} who drew on the open layer beside us */ #conflict = null;
@@ -67,12 +72,14 @@ export class Outbox extends EventTarget {
     window.addEventListener("pagehide", () => this.channel.postMessage({ type: "bye", owner: this.#owner }), { signal });
     window.addEventListener("beforeunload", (event) => this.unsent && !this.journal.kept && event.preventDefault(), { signal });
     document.addEventListener("visibilitychange", () => document.hidden || this.retry(), { signal });
+    this.#adoption = setInterval(() => this.adopt(), ADOPTION);
     await this.adopt();
     return this;
   }
 
   close() {
     clearTimeout(this.#timer);
+    clearInterval(this.#adoption);
     this.#closed.abort();
     this.channel.postMessage({ type: "bye", owner: this.#owner });
     this.channel.close();
@@ -160,14 +167,13 @@ export class Outbox extends EventTarget {
   retry() {
     this.#refused.clear();
     clearTimeout(this.#timer);
-    this.#timer = 0;
-    this.#run();
+    this.#resume();
   }
 
   // ---- sending
 
   async #run() {
-    if (this.#running || this.#timer) return this.#tell();
+    if (this.#running || this.#down) return this.#tell();
     this.#running = true;
     this.#tell();
     for (let next = this.#next(); next && !this.#closed.signal.aborted; next = this.#next()) {
@@ -179,7 +185,7 @@ export class Outbox extends EventTarget {
   }
 
   #next() {
-    return this.operations.find(({ chain }) => !this.#refused.has(chain));
+    return this.operations.find(({ chain }) => !this.#refused.has(chain) && !this.#held.has(chain));
   }
 
   /** @param {Operation} operation @returns {Promise<boolean>} false: the server cannot be reached */
@@ -190,7 +196,7 @@ export class Outbox extends EventTarget {
       const aside = known && layer.head !== operation.id && !(await this.#isBelow(layer, operation.id));
       await (aside ? this.#branch(operation, layer) : this.#accept(operation, layer));
     } catch (error) {
-      if (passing(error)) return this.#pause();
+      if (passing(error)) return this.#pause(operation, error instanceof ApiError);
       this.#reached();
       const { status, message, body } = /** @type {ApiError} */ (error);
       if (status === 409 && body?.layer && (body.stored || operation.type !== "stroke")) await this.#branch(operation, body.layer);
@@ -207,19 +213,28 @@ export class Outbox extends EventTarget {
   }
 
   #reached() {
+    if (this.#held.size) return;
     this.#attempts = 0;
     this.#since = null;
   }
 
-  /** @returns {false} */
-  #pause() {
+  /** @param {Operation} operation @param {boolean} answered  the server is there, and in trouble @returns {boolean} whether others may be sent */
+  #pause({ chain }, answered) {
     this.#since ??= new Date();
-    const longest = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** this.#attempts++);
-    this.#timer = setTimeout(() => {
-      this.#timer = 0;
-      this.#run();
-    }, longest * (0.5 + Math.random() / 2));
-    return false;
+    if (answered) this.#held.add(chain);
+    else this.#down = true;
+    if (!this.#timer) {
+      const longest = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** this.#attempts++);
+      this.#timer = setTimeout(() => this.#resume(), longest * (0.5 + Math.random() / 2));
+    }
+    return answered;
+  }
+
+  #resume() {
+    this.#timer = 0;
+    this.#down = false;
+    this.#held.clear();
+    this.#run();
   }
 
   /** @param {Operation} operation */
