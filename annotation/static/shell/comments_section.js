@@ -1,6 +1,7 @@
 /** What people say about an item. */
 
 import { announce } from "./announcer.js";
+import { commandButton } from "./controls.js";
 import { fill, freshId, make } from "./dom.js";
 import { explain } from "./requests.js";
 import { clock } from "./words.js";
@@ -8,10 +9,11 @@ import { clock } from "./words.js";
 export class CommentsSection {
   /**
    * @param {{requests: import("./requests.js").Requests, workplace: import("./workplace.js").Workplace,
-   *   notices: import("./notices.js").Notices, person: import("./person.js").Person}} page
+   *   notices: import("./notices.js").Notices, person: import("./person.js").Person,
+   *   command: (id: string) => import("./commands.js").Command}} page
    * @param {(number: number) => void} counted
    */
-  constructor({ requests, workplace, notices, person }, counted) {
+  constructor({ requests, workplace, notices, person, command }, counted) {
     this.requests = requests;
     this.workplace = workplace;
     this.notices = notices;
@@ -30,7 +32,16 @@ export class CommentsSection {
       this.field,
       make("button", { type: "submit", class: "primary", title: "Send (Ctrl Enter)" }, "Send"),
     );
-    this.element = make("section", {}, make("h2", {}, "Comments"), this.list, form);
+    this.element = make(
+      "section",
+      {},
+      make("h2", {}, "Comments"),
+      this.list,
+      form,
+      make("h2", {}, "Second opinion"),
+      make("p", { class: "hint" }, "Somebody else draws a mask of their own; both stay, and can be compared."),
+      make("div", { class: "stacked-buttons" }, commandButton(command("second"), { text: true, icon: "people", class: "toggle" })),
+    );
     workplace.addEventListener("item", (event) => this.#draw(event.detail.item));
     workplace.addEventListener("comments", (event) => this.#draw(event.detail.item));
   }

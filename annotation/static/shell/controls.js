@@ -4,7 +4,7 @@
  * @typedef {import("./commands.js").Command} Command
  */
 
-import { byId, fill, freshId, make } from "./dom.js";
+import { byId, freshId, make } from "./dom.js";
 import { icon } from "./icons.js";
 
 /**
@@ -138,11 +138,6 @@ export function roving(toolbar) {
 /** Mark which of several buttons is on. @param {Iterable<[string, HTMLElement]>} buttons @param {string} chosen */
 export function press(buttons, chosen) {
   for (const [name, button] of buttons) button.setAttribute("aria-pressed", String(name === chosen));
-}
-
-/** Show an icon in place of what a button shows. @param {HTMLElement} button @param {import("./icons.js").IconName} name */
-export function setIcon(button, name) {
-  fill(button, icon(name));
 }
 
 /** @param {Command} command */
