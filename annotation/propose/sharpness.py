@@ -7,6 +7,8 @@ detail counts, at several widths, and how sharp the sharpest edge nearby is.
   detection and classification", CVPR 2008);
 * the share of non-uniform local binary patterns (Yi & Eramian, "LBP-based segmentation of defocus blur", TIP 2016);
 * how much blurring once more changes the gradients (Crété-Roffet et al., "The blur effect", 2007);
+* the gradient energy in the direction that has least of it (Harris & Stephens' smaller eigenvalue, 1988): a movement
+  leaves edges along its path as steep as they were, and takes away those across;
 * the share of the largest singular values of a small square (Su, Lu & Tan, "Blurred image region detection and
   classification", ACM MM 2011).
 """
@@ -27,6 +29,7 @@ LONGEST_SIDE = 640
 _BANDS = 4
 _WIDTHS = (4.0, 10.0, 24.0)
 _EDGE_REACHES = (9, 31)
+_DIRECTION_WIDTHS = (6.0, 16.0)
 _LBP_WIDTHS = (6.0, 15.0)
 _LBP_THRESHOLD = 4.0
 _SQUARE, _STEP, _LARGEST = 16, 8, 4
@@ -35,6 +38,11 @@ NAMES = (
     *(f"band {band} within {width:g}" for width in _WIDTHS for band in range(_BANDS)),
     *(f"band {band} over {band + 1} within {width:g}" for width in _WIDTHS for band in range(_BANDS - 1)),
     *(f"{what} within {reach}" for reach in _EDGE_REACHES for what in ("steepest edge", "sharpness of it")),
+    *(
+        f"{what} within {width:g}"
+        for width in _DIRECTION_WIDTHS
+        for what in ("weakest direction", "weakest over strongest", "sharpness of weakest")
+    ),
     *(f"patterns within {width:g}" for width in _LBP_WIDTHS),
     "changed by blurring",
     "singular values",
@@ -56,6 +64,8 @@ def single_evidence(frame: npt.NDArray[np.uint8]) -> Plane:
     planes += ratios
     for reach in _EDGE_REACHES:
         planes += _edges(grey, reach)
+    for width in _DIRECTION_WIDTHS:
+        planes += _directions(grey, width)
     patterns = _patterns(grey)
     planes += [smooth(patterns, width) for width in _LBP_WIDTHS]
     planes += [_changed(grey), _singular_values(grey)]
@@ -76,6 +86,26 @@ def _edges(grey: Plane, reach: int) -> list[Plane]:
     fine, coarse = (cv2.dilate(_steepness(smooth(grey, sigma)), square) for sigma in (0.7, 2.0))
     fine, coarse = (smooth(np.asarray(plane), reach / 4) for plane in (fine, coarse))
     return [np.log(fine + 0.3), np.log((fine + 0.3) / (coarse + 0.3))]
+
+
+def _directions(grey: Plane, width: float) -> list[Plane]:
+    """Gradient energy in the weakest direction: by itself, over the strongest, and over the same two pixels coarser."""
+    weakest, strongest = _eigenvalues(smooth(grey, 0.7), width)
+    coarse, _ = _eigenvalues(smooth(grey, 2.0), width)
+    floor = np.float32(0.02)
+    return [
+        np.log(weakest + floor),
+        np.log((weakest + floor) / (strongest + floor)),
+        np.log((weakest + floor) / (coarse + floor)),
+    ]
+
+
+def _eigenvalues(plane: Plane, width: float) -> tuple[Plane, Plane]:
+    """Smaller and larger eigenvalue of the structure tensor, averaged over a neighbourhood."""
+    across, down = (cv2.Sobel(plane, cv2.CV_32F, *axes, scale=1 / 8) for axes in ((1, 0), (0, 1)))
+    xx, yy, xy = (smooth(product, width) for product in (across * across, down * down, across * down))
+    middle, spread = (xx + yy) / 2, np.sqrt(np.square((xx - yy) / 2) + np.square(xy))
+    return np.maximum(middle - spread, 0), middle + spread
 
 
 def _steepness(plane: Plane) -> Plane:
