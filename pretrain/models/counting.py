@@ -42,6 +42,8 @@ class Operations:
     """Multiply-accumulates of attention's products q kᵀ and attention · v."""
     gelus: int = 0
     """Elements that pass a GELU."""
+    grouped: int = 0
+    """Of `convolutions`, those of depthwise ones."""
 
     def __add__(self, other: Operations) -> Operations:
         return Operations(
@@ -49,6 +51,7 @@ class Operations:
             self.linears + other.linears,
             self.attention + other.attention,
             self.gelus + other.gelus,
+            self.grouped + other.grouped,
         )
 
     @property
@@ -108,10 +111,13 @@ def _operations(part: nn.Module, x_1CHW: Tensor) -> Operations:  # noqa: N803
 
 
 def _block(block: TransformerBlock, pixels: int) -> Operations:
-    convolutions = sum(part.weight.numel() for part in block.modules() if isinstance(part, nn.Conv2d))
+    every = [part for part in block.modules() if isinstance(part, nn.Conv2d)]
+    convolutions = sum(part.weight.numel() for part in every)
+    grouped = sum(part.weight.numel() for part in every if part.groups > 1)
     channels = block.attention.project_out.in_channels
     return Operations(
         convolutions=convolutions * pixels,
         attention=2 * channels * (channels // block.attention.heads) * pixels,
         gelus=block.feed_forward.project_out.in_channels * pixels,
+        grouped=grouped * pixels,
     )
