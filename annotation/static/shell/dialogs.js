@@ -32,6 +32,10 @@ export function showDialog({ title, content, class: kind = "", needed = false })
       if (event.target === dialog && !needed) close(); // the backdrop
     });
     dialog.addEventListener("cancel", (event) => needed && event.preventDefault());
+    dialog.addEventListener("keydown", (event) => {
+      // Browsers let a second Escape through that only "cancel" refuses.
+      if (needed && event.key === "Escape") event.preventDefault();
+    });
     document.body.append(dialog);
     dialog.showModal();
   });

@@ -31,7 +31,7 @@ export class Person {
   async #ask() {
     const needed = !this.name;
     const name = await showDialog({ title: "Who draws here?", content: (close) => this.#content(close), needed });
-    if (!name && needed) return this.#ask(); // some browsers let a second Escape through
+    if (!name && needed) return this.#ask(); // closed by other means: a tablet's gesture for "back"
     if (name && this.settings.set("annotator", name)) announce(`You draw as ${name}`);
     return Boolean(this.name);
   }

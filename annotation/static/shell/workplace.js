@@ -62,7 +62,10 @@ export class Workplace extends EventTarget {
   /** Strokes carry another name from now on. @param {string} name */
   rename(name) {
     const before = Promise.resolve(this.opening);
-    const renamed = before.then(() => this.editor.setAnnotator(name)).then(() => this.#openWanted());
+    const renamed = before
+      .then(() => this.editor.setAnnotator(name))
+      .catch((error) => this.#emit("failed", { message: explain(error) }))
+      .then(() => this.#openWanted());
     this.opening = renamed.finally(() => {
       this.opening = null;
     });
