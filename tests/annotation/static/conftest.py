@@ -49,7 +49,9 @@ class Modules:
     def run(self, body: str, **names: Any) -> Any:
         """The value that an async function with this body returns; `names` are its variables."""
         given = {name: _to_page(value) for name, value in names.items()}
-        return self.page.evaluate(f"async (given) => {{ const {{{', '.join(names)}}} = await take(given); {body} }}", given)
+        return self.page.evaluate(
+            f"async (given) => {{ const {{{', '.join(names)}}} = await take(given); {body} }}", given
+        )
 
     def mask(self, body: str, width: int, height: int, **names: Any) -> npt.NDArray[np.bool_]:
         """What a body leaves in its variable `mask`, a MaskRaster that begins empty or as `start` says."""

@@ -64,7 +64,9 @@ class Seat:
 
     def until(self, state: str, unsent: int | None = None) -> None:
         """Waits for a status."""
-        wanted = f"editor.status.state === '{state}'" + ("" if unsent is None else f" && editor.status.unsent === {unsent}")
+        wanted = f"editor.status.state === '{state}'" + (
+            "" if unsent is None else f" && editor.status.unsent === {unsent}"
+        )
         self.page.wait_for_function(wanted, timeout=20_000)
 
     def leave(self) -> None:

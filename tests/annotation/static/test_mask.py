@@ -18,8 +18,9 @@ def _drawn() -> np.ndarray:
 
 def test_a_stroke_is_the_smallest_rectangle_around_what_it_changed(modules: Modules) -> None:
     rect, values, changed = modules.run(
-        "const {MaskRaster} = await import('/engine/mask.js'); const mask = new MaskRaster(30, 20); mask.replace(start);"
-        f"{DRAW} const change = mask.commit(); return [change.rect, Array.from(change.values), Array.from(change.changed)];",
+        "const {MaskRaster} = await import('/engine/mask.js'); const mask = new MaskRaster(30, 20);"
+        f"mask.replace(start); {DRAW} const change = mask.commit();"
+        "return [change.rect, Array.from(change.values), Array.from(change.changed)];",
         start=START,
     )
     rows, columns = np.nonzero(_drawn() ^ START)

@@ -16,7 +16,8 @@ const stage = document.body.firstChild;
 stage.setPointerCapture = () => {};  // pointers made by a script cannot be captured
 const view = new View(); view.resize(200, 100); view.setImage(200, 100);
 const told = [];
-const note = (name) => (...values) => { told.push([name, ...values.map((v) => typeof v === 'number' ? Math.round(100 * v) / 100 : v)]); };
+const tidy = (value) => (typeof value === 'number' ? Math.round(100 * value) / 100 : value);
+const note = (name) => (...values) => { told.push([name, ...values.map(tidy)]); };
 const drawn = (name) => (at) => { const p = Array.isArray(at) ? at[at.length - 1] : at; told.push([name, p.x, p.y]); };
 const input = new PointerInput(stage, view, {
   panning: () => panning, drags: () => drags, onSplitLine: (x) => x === split, splitTo: note('split'),
@@ -26,7 +27,8 @@ const input = new PointerInput(stage, view, {
 for (const [name, pointerType, pointerId, x, y, more] of events) {
   const Kind = name === 'wheel' ? WheelEvent : PointerEvent;
   const pressed = name === 'pointermove' ? {button: -1} : {button: 0, buttons: 1};
-  stage.dispatchEvent(new Kind(name, {clientX: x + 10, clientY: y + 20, pointerType, pointerId, pressure: 0.5, cancelable: true, ...pressed, ...more}));
+  const place = {clientX: x + 10, clientY: y + 20, pointerType, pointerId, pressure: 0.5, cancelable: true};
+  stage.dispatchEvent(new Kind(name, {...place, ...pressed, ...more}));
 }
 const durations = input.durations; input.close();
 return {told, durations};
@@ -117,13 +119,19 @@ def test_the_middle_button_and_the_hand_move_the_picture(modules: Modules) -> No
 
 def test_the_wheel_moves_and_with_ctrl_zooms(modules: Modules) -> None:
     assert _told(modules, _event("wheel", "mouse", 1, 40, 30, deltaY=12)) == [["pan", 0, -12]]
-    assert _told(modules, _event("wheel", "mouse", 1, 40, 30, deltaY=2, deltaMode=1, shiftKey=True)) == [["pan", -64, 0]]
+    assert _told(modules, _event("wheel", "mouse", 1, 40, 30, deltaY=2, deltaMode=1, shiftKey=True)) == [
+        ["pan", -64, 0]
+    ]
     assert _told(modules, _event("wheel", "mouse", 1, 40, 30, deltaY=-100, ctrlKey=True)) == [["zoom", 1.65, 40, 30]]
 
 
 def test_the_split_line_is_dragged_rather_than_drawn_over(modules: Modules) -> None:
     told = _told(
-        modules, _event("down", "mouse", 1, 100, 50), _event("move", "mouse", 1, 150, 50), _event("up", "mouse", 1, 150, 50), split=100
+        modules,
+        _event("down", "mouse", 1, 100, 50),
+        _event("move", "mouse", 1, 150, 50),
+        _event("up", "mouse", 1, 150, 50),
+        split=100,
     )
     assert told == [["split", 0.75]]
 

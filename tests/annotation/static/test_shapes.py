@@ -18,7 +18,9 @@ def _centres() -> tuple[np.ndarray, np.ndarray]:
     return columns + 0.5, rows + 0.5
 
 
-@pytest.mark.parametrize(("x", "y", "radius"), [(30.5, 20.5, 10), (12.3, 9.9, 4.4), (0, 0, 7), (60.9, 46.2, 30), (8.1, 9.2, 0.5)])
+@pytest.mark.parametrize(
+    ("x", "y", "radius"), [(30.5, 20.5, 10), (12.3, 9.9, 4.4), (0, 0, 7), (60.9, 46.2, 30), (8.1, 9.2, 0.5)]
+)
 def test_a_disc_takes_the_pixels_whose_centres_are_within_its_radius(
     modules: Modules, x: float, y: float, radius: float
 ) -> None:
@@ -65,8 +67,12 @@ def test_a_simple_polygon_is_the_one_of_scikit_image(modules: Modules, seed: int
 
 def test_polygons_that_share_an_edge_neither_overlap_nor_leave_a_gap(modules: Modules) -> None:
     left, right = ([[5, 5], [20.5, 8.5], [18.5, 30.5], [5, 28]], [[20.5, 8.5], [40, 5], [40, 33], [18.5, 30.5]])
-    one, other = (modules.mask(f"{SHAPES} shapes.polygon(mask, points, 1)", WIDTH, HEIGHT, points=p) for p in (left, right))
-    both = modules.mask(f"{SHAPES} shapes.polygon(mask, points, 1)", WIDTH, HEIGHT, points=[*left[:2], *right[1:], *left[2:]])
+    one, other = (
+        modules.mask(f"{SHAPES} shapes.polygon(mask, points, 1)", WIDTH, HEIGHT, points=p) for p in (left, right)
+    )
+    both = modules.mask(
+        f"{SHAPES} shapes.polygon(mask, points, 1)", WIDTH, HEIGHT, points=[*left[:2], *right[1:], *left[2:]]
+    )
     assert not (one & other).any()
     assert np.array_equal(one | other, both)
 
@@ -96,8 +102,8 @@ def test_a_flood_says_whether_it_ran_out_of_the_outline(modules: Modules, closed
     start[10, 20] = closed
     start[11:29, 20] = False
     ran_out = modules.run(
-        f"{SHAPES} const {{MaskRaster}} = await import('/engine/mask.js'); const mask = new MaskRaster({WIDTH}, {HEIGHT});"
-        "mask.replace(start); return shapes.flood(mask, 15, 15);",
+        f"{SHAPES} const {{MaskRaster}} = await import('/engine/mask.js');"
+        f"const mask = new MaskRaster({WIDTH}, {HEIGHT}); mask.replace(start); return shapes.flood(mask, 15, 15);",
         start=start,
     )
     assert ran_out is outside
@@ -113,9 +119,7 @@ def test_an_outline_closed_only_diagonally_is_closed(modules: Modules) -> None:
 def test_a_soft_brush_takes_its_core_and_what_looks_alike(modules: Modules) -> None:
     picture = np.full((HEIGHT, WIDTH, 4), 100, np.uint8)
     picture[:, 32:, 0] = 125  # one more than the tolerance away
-    found = modules.mask(
-        f"{SHAPES} shapes.softDisc(mask, pixels, 30.5, 20.5, 10, 4, 1)", WIDTH, HEIGHT, pixels=picture
-    )
+    found = modules.mask(f"{SHAPES} shapes.softDisc(mask, pixels, 30.5, 20.5, 10, 4, 1)", WIDTH, HEIGHT, pixels=picture)
     columns, rows = _centres()
     distance = np.hypot(columns - 30.5, rows - 20.5)
     assert np.array_equal(found, (distance <= 4) | ((distance <= 10) & (columns < 32)))

@@ -13,7 +13,9 @@ VIEW = (
 
 
 def test_the_whole_picture_is_shown_at_first(modules: Modules) -> None:
-    scale, corner, opposite = modules.run(f"{VIEW} return [view.scale, view.toScreen(0, 0), view.toScreen(2152, 1436)];")
+    scale, corner, opposite = modules.run(
+        f"{VIEW} return [view.scale, view.toScreen(0, 0), view.toScreen(2152, 1436)];"
+    )
     assert scale == pytest.approx(800 / 2152)
     assert corner[0] == pytest.approx(0) and opposite[0] == pytest.approx(800)
     assert corner[1] == pytest.approx(600 - opposite[1])
@@ -21,7 +23,8 @@ def test_the_whole_picture_is_shown_at_first(modules: Modules) -> None:
 
 def test_zooming_keeps_what_is_under_the_pointer(modules: Modules) -> None:
     before, after = modules.run(
-        f"{VIEW} const before = view.toImage(300, 200); view.zoomAround(17, 300, 200); return [before, view.toImage(300, 200)];"
+        f"{VIEW} const before = view.toImage(300, 200); view.zoomAround(17, 300, 200);"
+        "return [before, view.toImage(300, 200)];"
     )
     assert after == pytest.approx(before)
 
@@ -32,7 +35,9 @@ def test_zoom_has_ends(modules: Modules, asked: float, given: float) -> None:
 
 
 def test_the_picture_cannot_be_panned_out_of_sight(modules: Modules) -> None:
-    left, top = modules.run(f"{VIEW} view.panBy(1e6, -1e6); const [x] = view.toScreen(0, 0); return [x, view.toScreen(0, 1436)[1]];")
+    left, top = modules.run(
+        f"{VIEW} view.panBy(1e6, -1e6); const [x] = view.toScreen(0, 0); return [x, view.toScreen(0, 1436)[1]];"
+    )
     assert (left, top) == pytest.approx((760, 40))
 
 
