@@ -123,14 +123,12 @@ def test_settings_that_cannot_be(wrong: dict[str, float]) -> None:
 
 
 def test_the_exact_masks_of_real_scenes_are_met(shared_data: Path) -> None:
-    """The aim of docs/proposals.md, on pictures that nothing was tuned on."""
+    """The aim of docs/proposals.md, on pictures that nothing was tuned on: the six worst of its twelve."""
     folder = shared_data / "blur" / "synthetic_pairs"
-    files = sorted((folder / "blur").glob("*.png"))
-    assert len(files) == 12
     overlaps = []
-    for file in files:
-        blurred, sharp = (cv2.imread(str(path), cv2.IMREAD_COLOR_RGB) for path in (file, folder / "sharp" / file.name))
-        truth = cv2.imread(str(folder / "mask" / file.name), cv2.IMREAD_GRAYSCALE)
+    for name in ("02.png", "03.png", "04.png", "05.png", "09.png", "10.png"):
+        blurred, sharp = (cv2.imread(str(folder / kind / name), cv2.IMREAD_COLOR_RGB) for kind in ("blur", "sharp"))
+        truth = cv2.imread(str(folder / "mask" / name), cv2.IMREAD_GRAYSCALE)
         assert blurred is not None
         assert sharp is not None
         assert truth is not None
