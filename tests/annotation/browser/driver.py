@@ -140,10 +140,12 @@ class AnnotationPage:
 
     def zoom(self, around: tuple[float, float], smaller: int = 0) -> float:
         """Zooms as far as it goes around a point, and so many steps out again; returns the scale."""
-        self.page.mouse.move(*self.at(*around))
+        pointer = self.at(*around)
+        anchor = self.image_point(pointer)
+        self.page.mouse.move(*pointer)
         self.press(*["+"] * 24, *["-"] * smaller)
         scale = 32 * 0.8**smaller
-        self.view = self.view.zoomed(scale, *around)
+        self.view = self.view.zoomed(scale, *anchor)
         self.settled(lambda: abs(self.zoom_shown() - scale) < 0.01)
         return scale
 
