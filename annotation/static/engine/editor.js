@@ -62,6 +62,7 @@ export class Editor extends EventTarget {
   #panned = false;
   #opening = 0;
   /** @type {ResizeObserver} */ #observer;
+  #destroyed = new AbortController();
 
   /** @type {Item|null} */ item = null;
   brush = { size: 40, hardness: 1, pressure: true };
@@ -85,6 +86,17 @@ export class Editor extends EventTarget {
     this.#observer = new ResizeObserver(() => this.#resize());
     this.#observer.observe(stage);
     this.#resize();
+    this.#watchRatio();
+  }
+
+  /** The page may be moved to a screen with smaller pixels without changing its size. */
+  #watchRatio() {
+    const changed = () => {
+      this.#resize();
+      this.#watchRatio();
+    };
+    const { signal } = this.#destroyed;
+    matchMedia(`(resolution: ${devicePixelRatio}dppx)`).addEventListener("change", changed, { once: true, signal });
   }
 
   /** @param {string} name @param {any} [detail] */
@@ -103,6 +115,7 @@ export class Editor extends EventTarget {
   destroy() {
     this.close();
     this.#observer.disconnect();
+    this.#destroyed.abort();
     this.input.close();
     this.painter.close();
     this.outbox.close();
@@ -160,6 +173,7 @@ export class Editor extends EventTarget {
     }
     session.addEventListener("changed", () => this.painter.wake());
     this.setTool(this.#toolName);
+    this.#readAhead();
     this.painter.redraw();
     this.#emit("opened", { item, layer: session.layer });
     this.#emit("view", { scale: this.view.scale });
@@ -254,9 +268,14 @@ export class Editor extends EventTarget {
     this.brush.size = clamp(Math.round(size), ...BRUSH_SIZES);
     this.brush.hardness = clamp(hardness, 0, 1);
     this.brush.pressure = pressure;
-    if (hardness < 1) setTimeout(() => this.painter.pictures?.pixels(this.#frame), 0); // decoded before the first stroke
+    this.#readAhead();
     this.painter.redraw("sketch");
     this.#tellTool();
+  }
+
+  /** A soft brush looks at the picture's pixels: have them before the first stroke does. */
+  #readAhead() {
+    if (this.brush.hardness < 1) setTimeout(() => this.painter.pictures?.pixels(this.#frame), 0);
   }
 
   /** Tools take away while on (the Alt key does the same for one stroke). @param {boolean} on */
@@ -379,6 +398,7 @@ export class Editor extends EventTarget {
   /** @param {import("./types.js").PictureMode} mode  all but "blurred" show a pair's sharp frame once it is there */
   setPicture(mode) {
     this.painter.picture = mode;
+    this.#readAhead();
     this.painter.redraw("picture", "guide");
     this.#tellDisplay();
   }

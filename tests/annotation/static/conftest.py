@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 STATIC = Path(__file__).resolve().parents[3] / "annotation" / "static"
 ORIGIN = "http://engine.invalid"
-ITEMS = 16
+ITEMS = 32
 WIDTH, HEIGHT = 90, 60
 
 
