@@ -64,7 +64,8 @@ def test_without_an_answer_a_part_is_straight_and_that_is_said(modules: Modules)
     notices, area = _run(
         modules,
         "for (const [x, y] of [[10, 10], [30, 10], [30, 20]]) tool.pointerDown(at(x, y)); tool.finish();"
-        "asked[0].reject(new Error('no answer')); for (const {anchor, target, resolve} of asked) resolve([anchor, target]);"
+        "asked[0].reject(new Error('no answer'));"
+        "for (const {anchor, target, resolve} of asked) resolve([anchor, target]);"
         "await later(); await later(); return [notices, mask.area()];",
     )
     assert notices == ["Magnetic outline: no answer. This part is straight."]
