@@ -1,0 +1,1 @@
+"""LMD-ViT: local motion deblurring by transformers that work on blurred windows alone (arXiv 2306.14268)."""
