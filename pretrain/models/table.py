@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from million_ird.errors import UsageError
+from pretrain.models import esrt
 from pretrain.models.counting import (
     CONVENTIONS,
     UNUSED_IN_DYNET,
@@ -23,7 +24,7 @@ from pretrain.models.listing import Listing
 from pretrain.models.operations import Macs
 from pretrain.models.variants import LARGE, SHIPPED, Variant
 
-LISTED: tuple[Listing, ...] = ()
+LISTED: tuple[Listing, ...] = (*esrt.LISTED,)
 """All networks but DyNet, whose counts have terms of their own."""
 DYNET_SIZE = 224
 """Side of the image, in pixels, for which DyNet's paper counts operations."""
