@@ -24,11 +24,7 @@ import { Painter } from "./painter.js";
 import { Pictures } from "./pictures.js";
 import { PointerInput } from "./pointer.js";
 import { LayerSession } from "./session.js";
-import { Brush } from "./tools/brush.js";
-import { Fill } from "./tools/fill.js";
-import { GrabCut } from "./tools/grabcut.js";
-import { Polygon } from "./tools/polygon.js";
-import { Scissors } from "./tools/scissors.js";
+import { makeTool } from "./tools/make_tool.js";
 import { View } from "./view.js";
 
 /**
@@ -654,24 +650,5 @@ export class Editor extends EventTarget {
     if (this.#keyboard) return;
     this.#cursor = null;
     this.painter.redraw("sketch");
-  }
-}
-
-/** @param {import("./types.js").ToolName} name @param {import("./tools/tool.js").Host} host @returns {Tool|null} null: the hand */
-function makeTool(name, host) {
-  switch (name) {
-    case "brush":
-    case "eraser":
-      return new Brush(host, name);
-    case "polygon":
-      return new Polygon(host);
-    case "fill":
-      return new Fill(host);
-    case "scissors":
-      return new Scissors(host);
-    case "grabcut":
-      return new GrabCut(host);
-    default:
-      return null;
   }
 }

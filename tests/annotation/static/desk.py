@@ -28,6 +28,9 @@ window.begin = async (annotator, item) => {
   for (const name of ["conflict", "resolved", "notice"]) {
     editor.addEventListener(name, (event) => told.push({name, ...event.detail}));
   }
+  editor.addEventListener("stroke", ({detail}) => {
+    if (detail.kind === "brush") told.strokes = (told.strokes ?? 0) + 1;
+  });
   editor.setBrush({size: 8});
   const whole = await editor.api.item(item);
   await editor.open(whole, whole.layers[0]);
