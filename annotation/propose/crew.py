@@ -93,11 +93,11 @@ def _landed(flying: dict[Future[_Value], _Task]) -> Iterator[tuple[_Task, _Value
 
 
 def _begin() -> None:
-    """What a process does first: one thread for each, no say in Ctrl-C, and an end with its parent."""
+    """What a process does first: one thread for each, a silent end at Ctrl-C, and one with its parent."""
     import cv2
 
     cv2.setNumThreads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it, and lets the task at hand come to its end
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C reaches all: end at once, and leave the words to the parent
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -29,7 +29,7 @@ def made(photo: Pixels, other: Pixels, seed: int, settings: LocalBlurSettings = 
 
 
 def test_trails_are_found_in_photographs_that_nothing_was_tuned_on(wheel_photo: Photo) -> None:
-    names = ("china", "astronaut", "coffee", "motorcycle", "rocket", "chelsea")
+    names = ("china", "astronaut", "coffee", "motorcycle")
     overlaps, confidences = [], []
     for seed, (name, other) in enumerate(zip(names, names[1:] + names[:1], strict=True)):
         pair = made(wheel_photo(name), wheel_photo(other), seed)
