@@ -108,6 +108,7 @@ def test_sides_slide_over_the_picture_where_there_is_no_room(shell: Any) -> None
 
 def test_the_light_look_can_be_chosen_and_is_kept(shell: Any) -> None:
     page = shell(FakeProject(), "/#item=1", color_scheme="dark")
+    page.wait_for_function("() => document.title.startsWith('walk/00001 ')")
     background = "getComputedStyle(document.body).backgroundColor"
     dark = page.evaluate(background)
     page.keyboard.press("?")
