@@ -1,0 +1,101 @@
+"""EDSR: a plain residual network for super-resolution; full and baseline.
+
+Source: Lim et al., "Enhanced Deep Residual Networks for Single Image Super-Resolution", arXiv 1707.02921, with the
+configuration of GhostSR's authors' code (32 blocks, 256 channels, changes × 0.1, 8-bit levels inside).
+
+    shallow = head(image − mean)
+    result  = tail(enlarge(shallow + last(blocks(shallow)))) + mean
+
+Shape letters: B images, C channels, H height, W width (all of the small image).
+"""
+
+# ruff: noqa: N803, N806 - shape suffixes are upper case
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from million_ird.errors import UsageError
+from pretrain.models.upsampling import MeanColour, check_scale, upsampler
+
+LEVELS = 255.0
+"""White inside the network: the published network counts in 8-bit levels."""
+
+
+@dataclass(frozen=True)
+class EDSRSettings:
+    """What decides EDSR's shapes. The defaults are the full network; `baseline` gives the small one."""
+
+    scale: int = 2
+    """Side of the result per side of the input: 2, 3 or 4 (paper)."""
+    width: int = 256
+    """Channels, 1 or more (paper; baseline 64)."""
+    blocks: int = 32
+    """Residual blocks, 1 or more (paper; baseline 16)."""
+    residual_scale: float = 0.1
+    """What a block's change is multiplied by before it is added, above 0 (paper; baseline 1)."""
+
+    def __post_init__(self) -> None:
+        check_scale(self.scale)
+        for name in ("width", "blocks"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name}: got {getattr(self, name)}, expected 1 or more")
+        if not self.residual_scale > 0:
+            raise UsageError(f"residual_scale: got {self.residual_scale}, expected a number above 0")
+
+
+def baseline(scale: int) -> EDSRSettings:
+    """EDSR-baseline of the paper: 16 blocks of 64 channels, their changes not scaled."""
+    return EDSRSettings(scale, width=64, blocks=16, residual_scale=1.0)
+
+
+class ResidualBlock(nn.Module):
+    """x + residual_scale · (convolution, ReLU, convolution), without norms. (B, C, H, W) → the same."""
+
+    chain: ClassVar = ("first", "second")
+    """Its convolutions in the order they run; each alone reads the one before, activations aside."""
+
+    def __init__(self, channels: int, residual_scale: float) -> None:
+        super().__init__()
+        self.residual_scale = residual_scale
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        change_BCHW: Tensor = self.second(self.first(x_BCHW).relu())
+        return x_BCHW + change_BCHW * self.residual_scale
+
+
+class EDSR(nn.Module):
+    """The network. Local: a pixel depends on those within some 2 · blocks + 6 small pixels."""
+
+    def __init__(self, settings: EDSRSettings | None = None) -> None:
+        super().__init__()
+        self.settings = settings = settings or EDSRSettings()
+        width = settings.width
+        self.colour = MeanColour(LEVELS)
+        self.head = nn.Conv2d(3, width, 3, padding=1)
+        self.blocks = nn.Sequential(*(ResidualBlock(width, settings.residual_scale) for _ in range(settings.blocks)))
+        self.last = nn.Conv2d(width, width, 3, padding=1)
+        self.enlarge = upsampler(width, settings.scale)
+        self.tail = nn.Conv2d(width, 3, 3, padding=1)
+
+    @property
+    def scale(self) -> int:
+        """Side of the result per side of the input."""
+        return self.settings.scale
+
+    def forward(self, image_B3HW: Tensor) -> Tensor:
+        """Enlarge images.
+
+        Args:
+            image_B3HW: (B, 3, H, W) RGB, floating, 0 to 1; any height and width.
+
+        Returns:
+            (B, 3, scale · H, scale · W), not clamped to 0 to 1.
+        """
+        shallow_BCHW = self.head(self.colour.remove(image_B3HW))
+        deep_BCHW = shallow_BCHW + self.last(self.blocks(shallow_BCHW))
+        return self.colour.restore(self.tail(self.enlarge(deep_BCHW)))
