@@ -1,4 +1,4 @@
-"""ESRT: light super-resolution, a convolutional backbone and one transformer whose attention is split into bands.
+"""ESRT: light super-resolution, a convolutional backbone and one transformer whose attention is split into segments.
 
 Source: Lu et al., "Transformer for Single Image Super-Resolution", arXiv 2108.11084 (CVPR workshops 2022), and the
 authors' code, which this follows where the two disagree. The paper speaks of a series of efficient transformers; the
@@ -48,11 +48,11 @@ class ESRTSettings:
     """Applications of the one residual block at half resolution in each of them, 1 or more (authors' code)."""
     heads: int = 8
     """Heads of the attention; they divide 9 / 2 of the width (authors' code)."""
-    bands: int = 4
-    """Parts into which attention splits the tokens, in raster order, so that they are horizontal bands of the image.
-    1 is the unsplit attention that the paper compares with (paper and authors' code: 4)."""
+    segments: int = 4
+    """Parts into which attention splits the tokens. Their order is that of the pixels, row by row, so a segment is some
+    neighbouring rows of the image. 1 is the unsplit attention that the paper compares with (paper, authors' code: 4)."""
     uneven: Literal["remainder", "pad"] = "remainder"
-    """What to do where the bands do not divide the pixels: "remainder" leaves those left over to a band of their own
+    """What to do where the segments do not divide the pixels: "remainder" makes those left over a segment of their own
     (authors' code), of 1 to 3 tokens in all but tiny images; "pad" repeats the last row until they divide the height,
     and crops the result (ours: no pixel then attends to a handful of others only)."""
     attention_scale: Literal["token", "head"] = "token"
@@ -69,7 +69,7 @@ class ESRTSettings:
             raise UsageError(f"scale: got {self.scale}, expected 2, 3 or 4")
         if self.width < 4 or self.width % 4:
             raise UsageError(f"width: got {self.width}, expected a multiple of 4")
-        for name in ("blocks", "low_repeats", "heads", "bands"):
+        for name in ("blocks", "low_repeats", "heads", "segments"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name}: got {getattr(self, name)}, expected 1 or more")
         if self.inner % self.heads:
@@ -182,15 +182,16 @@ def _enlarge(x_BChw: Tensor, size: torch.Size) -> Tensor:
 
 
 class SplitAttention(nn.Module):
-    """Self-attention within bands of tokens (paper, section 3.3: EMHA). (B, N, F) → the same.
+    """Self-attention within segments of tokens (paper, section 3.3: EMHA). (B, N, F) → the same.
 
-    softmax(q kᵀ / √d) v in each of `bands` runs of ⌊N / bands⌋ tokens, and in what is left over. q, k and v have half
-    a token's features. The memory of written-out attention falls by the number of bands, and so do its operations.
+    softmax(q kᵀ / √d) v in each run of ⌊N / segments⌋ tokens, and in what is left over; q, k and v have half a token's
+    features. Attention's operations fall by the number of segments; its memory does so too where the matrices are
+    written out, which fused attention, as here, never does.
     """
 
     def __init__(self, settings: ESRTSettings) -> None:
         super().__init__()
-        self.heads, self.bands = settings.heads, settings.bands
+        self.heads, self.segments = settings.heads, settings.segments
         per_head = {"token": settings.features, "head": settings.inner}[settings.attention_scale] / settings.heads
         self.scale = per_head**-0.5
         self.reduce = nn.Linear(settings.features, settings.inner, bias=False)
@@ -201,8 +202,8 @@ class SplitAttention(nn.Module):
         batch, tokens, _ = x_BNF.shape
         qkv_BNF = self.qkv(self.reduce(x_BNF))
         qkv_3BMND = qkv_BNF.view(batch, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        length = max(tokens // self.bands, 1)
-        attended_BMND = torch.cat([self._attend(band) for band in qkv_3BMND.split(length, dim=3)], dim=2)
+        length = max(tokens // self.segments, 1)
+        attended_BMND = torch.cat([self._attend(segment) for segment in qkv_3BMND.split(length, dim=3)], dim=2)
         projected: Tensor = self.project(attended_BMND.transpose(1, 2).flatten(2))
         return projected
 
@@ -214,7 +215,7 @@ class SplitAttention(nn.Module):
 class EfficientTransformer(nn.Module):
     """Pixels' neighbourhoods as tokens, one transformer layer, tokens as pixels again. (B, C, H, W) → the same.
 
-    No position is embedded: a token knows where it is by its band alone.
+    No position is embedded: a token knows where it is by its segment alone.
     """
 
     def __init__(self, settings: ESRTSettings) -> None:
@@ -253,7 +254,7 @@ def _upsampler(channels: int, scale: int) -> nn.Sequential:
 
 
 class ESRT(nn.Module):
-    """The network. Its output depends on the whole image: on means of channels, and on where the bands lie."""
+    """The network. Its output depends on the whole image: on means of channels, and on where the segments lie."""
 
     def __init__(self, settings: ESRTSettings | None = None) -> None:
         super().__init__()
@@ -288,12 +289,12 @@ class ESRT(nn.Module):
         return self._enlarge(padded)[:, :, : self.scale * height, : self.scale * width]
 
     def _padded(self, image_B3HW: Tensor) -> Tensor:
-        """The last row and column repeated, up to the smallest side and, if asked for, until the bands are even."""
+        """The last row and column repeated, up to the smallest side and, if asked for, until the segments are even."""
         height, width = image_B3HW.shape[2:]
         rows, columns = max(height, SMALLEST_SIDE), max(width, SMALLEST_SIDE)
-        bands = self.settings.bands
-        if self.settings.uneven == "pad" and rows * columns % bands:
-            rows = (rows + bands - 1) // bands * bands
+        segments = self.settings.segments
+        if self.settings.uneven == "pad" and rows * columns % segments:
+            rows = (rows + segments - 1) // segments * segments
         if (rows, columns) == (height, width):
             return image_B3HW
         return functional.pad(image_B3HW, (0, columns - width, 0, rows - height), mode="replicate")
@@ -316,7 +317,7 @@ def _listing(scale: int, published: str | None) -> Listing:
         "esrt",
         lambda: ESRT(ESRTSettings(scale=scale)),
         f"×{scale}",
-        {"width": ESRTSettings.width, "bands": ESRTSettings.bands},
+        {"width": ESRTSettings.width, "segments": ESRTSettings.segments},
         input=(48, 48),
         published_parameters=published,
     )

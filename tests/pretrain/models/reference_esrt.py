@@ -23,7 +23,7 @@ class Reference:
     blocks: int
     low_repeats: int
     heads: int
-    bands: int = 4
+    segments: int = 4
     divisor: str = "token"
     average: bool = False
     skip_relu: bool = True
@@ -89,20 +89,20 @@ class Reference:
         return summed[inner] / (count[inner] if self.average else 1)
 
     def _attention(self, tokens: Array) -> Array:
-        """Every token looks at those of its own band, one head after the other."""
+        """Every token looks at those of its own segment, one head after the other."""
         features, inner = tokens.shape[1], tokens.shape[1] // 2
         channels = inner // self.heads
         divisor = np.sqrt({"token": features, "head": inner}[self.divisor] / self.heads)
         qkv = self._linear("transformer.attention.qkv", self._linear("transformer.attention.reduce", tokens))
-        length, result = len(tokens) // self.bands, np.empty((len(tokens), inner))
+        length, result = len(tokens) // self.segments, np.empty((len(tokens), inner))
         for index in range(len(tokens)):
-            band = slice(index // length * length, (index // length + 1) * length)
+            segment = slice(index // length * length, (index // length + 1) * length)
             for head in range(self.heads):
                 q, k, v = (
                     slice(start + head * channels, start + (head + 1) * channels) for start in (0, inner, 2 * inner)
                 )
-                similarity = np.exp(qkv[band, k] @ qkv[index, q] / divisor)
-                result[index, q] = similarity / similarity.sum() @ qkv[band, v]
+                similarity = np.exp(qkv[segment, k] @ qkv[index, q] / divisor)
+                result[index, q] = similarity / similarity.sum() @ qkv[segment, v]
         return self._linear("transformer.attention.project", result)
 
     def _norm(self, key: str, tokens: Array) -> Array:

@@ -80,10 +80,10 @@ def test_operations_at_48_are_those_of_the_authors_network(scale: int, giga: flo
 
 
 @pytest.mark.parametrize(
-    ("side", "bands", "giga"), [(64, 4, 5.364), (64, 1, 8.988), (48, 1, 3.867)], ids=["64 split", "64", "48"]
+    ("side", "segments", "giga"), [(64, 4, 5.364), (64, 1, 8.988), (48, 1, 3.867)], ids=["64 split", "64", "48"]
 )
-def test_splitting_saves_operations(side: int, bands: int, giga: float) -> None:
-    assert round(count_macs(full(bands=bands), 1, 3, side, side).total / 1e9, 3) == giga
+def test_splitting_saves_operations(side: int, segments: int, giga: float) -> None:
+    assert round(count_macs(full(segments=segments), 1, 3, side, side).total / 1e9, 3) == giga
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_operations_for_a_result_of_720_lines(scale: int, height: int, width: in
     assert round(counted.total / 1e9) == whole
 
 
-def test_operations_of_the_left_over_band_are_counted() -> None:
+def test_operations_of_the_left_over_segment_are_counted() -> None:
     counted = count_macs(EfficientTransformer(TINY), 1, 8, 5, 7)
     assert counted == Macs(linears=35 * (72 * 36 + 36 * 108 + 36 * 72 + 2 * 72 * 18), attention=72 * (4 * 8**2 + 3**2))
 
@@ -107,8 +107,8 @@ def test_operations_of_the_left_over_band_are_counted() -> None:
         ({}, {}, 6, 8),
         ({"scale": 3}, {"scale": 3}, 5, 7),
         ({"scale": 4, "overlap": "average"}, {"scale": 4, "average": True}, 4, 5),
-        ({"attention_scale": "head", "bands": 3}, {"divisor": "head", "bands": 3}, 5, 5),
-        ({"skip_relu": False, "bands": 1}, {"skip_relu": False, "bands": 1}, 3, 2),
+        ({"attention_scale": "head", "segments": 3}, {"divisor": "head", "segments": 3}, 5, 5),
+        ({"skip_relu": False, "segments": 1}, {"skip_relu": False, "segments": 1}, 3, 2),
     ],
 )
 def test_it_computes_what_is_written_down_plainly(
@@ -150,7 +150,7 @@ def test_fused_attention_equals_the_written_out(tokens: int) -> None:
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
-def test_a_token_sees_its_band_and_what_is_left_over_is_a_band_of_its_own() -> None:
+def test_a_token_sees_its_segment_and_what_is_left_over_is_a_segment_of_its_own() -> None:
     model, x = SplitAttention(TINY), torch.randn(1, 18, 72, requires_grad=True)
     for token, first, end in ((0, 0, 4), (5, 4, 8), (15, 12, 16), (17, 16, 18)):
         (seen,) = torch.autograd.grad(model(x)[0, token].sum(), x)
@@ -158,7 +158,7 @@ def test_a_token_sees_its_band_and_what_is_left_over_is_a_band_of_its_own() -> N
         assert touched == list(range(first, end))
 
 
-def test_a_band_is_local_in_the_image() -> None:
+def test_a_segment_is_local_in_the_image() -> None:
     model, x = EfficientTransformer(TINY), torch.randn(1, 8, 16, 6, requires_grad=True)
     for row, first, last in ((0, 0, 4), (5, 3, 8), (15, 11, 15)):  # four rows and one of neighbourhood on each side
         (attended,) = torch.autograd.grad(_tokens(model, x)[0, 6 * row + 2].sum(), x)
@@ -203,7 +203,7 @@ def test_any_size_is_enlarged(scale: int, height: int, width: int) -> None:
     assert result.shape == (2, 3, scale * height, scale * width) and result.isfinite().all()
 
 
-def test_padding_leaves_no_small_band_and_changes_even_images_nothing() -> None:
+def test_padding_leaves_no_small_segment_and_changes_even_images_nothing() -> None:
     padded, parity = tiny(uneven="pad"), tiny()
     even, odd = torch.rand(1, 3, 4, 6), torch.rand(1, 3, 5, 7)
     continued = torch.cat([odd, odd[:, :, -1:].expand(-1, -1, 3, -1)], dim=2)
@@ -255,7 +255,7 @@ def test_half_precision_is_near_and_repeats_are_equal() -> None:
         {"width": 0},
         {"blocks": 0},
         {"low_repeats": 0},
-        {"bands": 0},
+        {"segments": 0},
         {"heads": 0},
         {"heads": 5},
         {"uneven": "crop"},
