@@ -5,9 +5,9 @@
 
 One pass of ESRT ×4 over a small image, in training (forward, backward) and in inference, with attention in 4 segments
 and unsplit, each written out (the matrices of all pairs of tokens lie in memory, as in the authors' code) and fused
-(they never do). Every number is a process of its own: the most it held beyond what it held after a pass over 8 × 8 pixels, as
-resident memory on a CPU and as PyTorch's allocations on a GPU. The paper gives 16,057 M unsplit and 4,191 M split for
-its training on a GPU, 3.83 times less. Prints a table with the machine, and writes nothing.
+(they never do). Every number is a process of its own: the most it held beyond what it held after a pass over 8 × 8
+pixels, as resident memory on a CPU and as PyTorch's allocations on a GPU. The paper gives 16,057 M unsplit and 4,191 M
+split for its training on a GPU, 3.83 times less. Prints a table with the machine, and writes nothing.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ class ESRTSettings:
     """Heads of the attention; they divide 9 / 2 of the width (authors' code)."""
     segments: int = 4
     """Parts into which attention splits the tokens. Their order is that of the pixels, row by row, so a segment is some
-    neighbouring rows of the image. 1 is the unsplit attention that the paper compares with (paper, authors' code: 4)."""
+    neighbouring rows of the image (paper and authors' code: 4). 1 is the unsplit attention the paper compares with."""
     uneven: Literal["remainder", "pad"] = "remainder"
     """What to do where the segments do not divide the pixels: "remainder" makes those left over a segment of their own
     (authors' code), of 1 to 3 tokens in all but tiny images; "pad" repeats the last row until they divide the height,
