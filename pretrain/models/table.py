@@ -21,10 +21,11 @@ from pretrain.models.counting import (
 )
 from pretrain.models.dynet import PUBLISHED_WIDTH, DyNet, DyNetSettings
 from pretrain.models.listing import Listing
+from pretrain.models.lmd_vit import listing as lmd_vit
 from pretrain.models.operations import Macs
 from pretrain.models.variants import LARGE, SHIPPED, Variant
 
-LISTED: tuple[Listing, ...] = (*esrt.LISTED,)
+LISTED: tuple[Listing, ...] = (*esrt.LISTED, *lmd_vit.LISTED)
 """All networks but DyNet, whose counts have terms of their own."""
 DYNET_SIZE = 224
 """Side of the image, in pixels, for which DyNet's paper counts operations."""

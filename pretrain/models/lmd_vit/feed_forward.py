@@ -24,7 +24,7 @@ class WindowFeedForward(nn.Module):
 
     def forward(self, x_NTC: Tensor) -> Tensor:
         hidden_NTE = functional.gelu(self.widen(x_NTC))
-        square_NEss = hidden_NTE.unflatten(1, (self.side, self.side)).permute(0, 3, 1, 2)
+        square_NEss = hidden_NTE.view(-1, self.side, self.side, hidden_NTE.shape[-1]).permute(0, 3, 1, 2)
         mixed_NEss = functional.gelu(self.depthwise(square_NEss))
         result: Tensor = self.narrow(mixed_NEss.flatten(2).transpose(1, 2))
         return result
