@@ -27,9 +27,10 @@ class Listing:
     """Height and width in pixels of the image that multiply-accumulates are counted for: of the low-resolution image
     in super-resolution."""
     published_parameters: str | None = None
-    """The figure in the paper or its code, as it stands there, such as "751K"; None where none is known for sure."""
+    """The figure of the paper as it stands there, such as "751K", or the one measured on the authors' code; None where
+    none is known for sure."""
     published_macs: str | None = None
-    """The figure for `input`, as it stands there, such as "67.7G"; None where none is known for sure."""
+    """The same for one pass over `input`, such as "10.01 G"."""
     count: Callable[[nn.Module, int, int], Macs] = field(default=lambda model, h, w: count_macs(model, 1, 3, h, w))
     """Multiply-accumulates of one pass over an image of (height, width). Given the network on the meta device."""
 

@@ -47,7 +47,7 @@ class Row:
     macs: Macs
     """Of one pass over it."""
     published_parameters: str | None
-    """The figure in the paper or its code, as it stands there."""
+    """The figure of the paper, or the one measured on the authors' code."""
     published_operations: str | None
     """The same for one pass over `input`."""
     more: dict[str, Any] = field(default_factory=dict)
@@ -71,6 +71,20 @@ class Row:
             "conventions": {"multiply_accumulates": MACS},
             **self.more,
         }
+
+    def cells(self) -> tuple[str, ...]:
+        """What a table of people shows of it: name, variant, settings, parameters, published, MAC, at, published."""
+        giga = self.macs.total / 1e9
+        return (
+            self.name,
+            self.variant or "–",
+            ", ".join(f"{name} {_short(value)}" for name, value in self.settings.items()) or "–",
+            f"{self.parameters:,}",
+            self.published_parameters or "–",
+            f"{giga:,.{2 if giga >= 10 else 3}f} G",
+            f"{self.input[0]} × {self.input[1]}",
+            self.published_operations or "–",
+        )
 
 
 def rows(name: str | None = None, size: int | None = None, width: int = PUBLISHED_WIDTH) -> list[Row]:
@@ -149,7 +163,7 @@ def _dynet_row(
 def describe(found: list[Row]) -> str:
     """The table as aligned text, and what its numbers count."""
     head = ("network", "variant", "settings", "parameters", "published", "MAC", "at", "published")
-    cells = [head, *(_cells(row) for row in found)]
+    cells = [head, *(row.cells() for row in found)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(head))]
     left = 3  # the first columns are text
     lines = [
@@ -160,27 +174,13 @@ def describe(found: list[Row]) -> str:
         for line in cells
     ]
     notes = [f"MAC: {MACS}, for one image of the size beside it (height × width); in super-resolution the small image"]
-    notes.append("published: the figure of the paper or its code, – where none is known for sure")
+    notes.append("published: the figure of the paper or measured on the authors' code, – where none is known for sure")
     if any("repeats" in row.more for row in found):
         notes.append(
             "published parameters of dynet: with the convolutions that the published code builds and never runs"
         )
         notes.append(f"published MAC of dynet: {CONVENTIONS['published']}")
     return "\n".join([*lines, "", *notes])
-
-
-def _cells(row: Row) -> tuple[str, ...]:
-    settings = ", ".join(f"{name} {_short(value)}" for name, value in row.settings.items())
-    return (
-        row.name,
-        row.variant or "–",
-        settings or "–",
-        f"{row.parameters:,}",
-        row.published_parameters or "–",
-        f"{row.macs.total / 1e9:,.2f} G",
-        f"{row.input[0]} × {row.input[1]}",
-        row.published_operations or "–",
-    )
 
 
 def _short(value: object) -> str:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from torch import nn
 
@@ -54,6 +56,13 @@ def test_a_listed_network_has_a_row_at_its_own_size(monkeypatch: pytest.MonkeyPa
 def test_a_network_that_is_not_there_is_refused_with_those_that_are() -> None:
     with pytest.raises(UsageError, match="no network 'dinet'; known are 'dynet'"):
         rows("dinet")
+
+
+def test_the_document_has_every_row_as_it_is_printed() -> None:
+    document = (Path(__file__).parents[3] / "docs" / "models.md").read_text()
+    expected = ["| " + " | ".join(row.cells()) + " |" for row in rows()]
+    missing = [line for line in expected if line not in document]
+    assert not missing, "docs/models.md lacks\n" + "\n".join(missing)
 
 
 @pytest.mark.parametrize("listing", table.LISTED, ids=lambda listing: f"{listing.name} {listing.variant or ''}")
