@@ -10,8 +10,11 @@ depends on the size of the image.
 Shape letters: N heads, Q queries, K keys, E places in a table.
 """
 
-# ruff: noqa: N803, N806 - shape suffixes are upper case
+# ruff: noqa: N806 - shape suffixes are upper case
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +28,9 @@ HIGHEST_BIAS = 16.0
 """Biases are a sigmoid times this (Swin Transformer V2's code)."""
 SPAN = 8.0
 """Coordinates are scaled to about ±8 before the logarithm, to base 8, is taken (arXiv 2111.09883, section 3.3)."""
+
+_State = list[tuple[Tensor, int]]
+"""Weights, and how often each has been written to."""
 
 
 def log_spaced(fine: int, coarse: int, *, device: torch.device, dtype: torch.dtype) -> Tensor:
@@ -51,7 +57,7 @@ class PositionBias(nn.Module):
         self.queries, self.keys = queries, keys
         self.hidden = nn.Linear(2, HIDDEN)
         self.output = nn.Linear(HIDDEN, heads, bias=False)
-        self._kept: tuple[list[tuple[Tensor, int]], Tensor] | None = None
+        self._kept: tuple[_State, Tensor] | None = None
 
     def forward(self) -> Tensor:
         """(N, Q, K), float32 or better, from 0 to 16."""
@@ -72,20 +78,24 @@ class PositionBias(nn.Module):
         reusable = not (self.training or torch.is_grad_enabled() or torch.compiler.is_compiling())
         if not reusable or any(weight.is_inference() for weight in weights):  # those do not tell of writing
             return self._made()
-        state = [(weight, weight._version) for weight in weights]
-        if self._kept is None or not _same(self._kept[0], state):
-            self._kept = (state, self._made())
-        return self._kept[1]
+        state: _State = [(weight, weight._version) for weight in weights]
+        kept = self._kept
+        if kept is None or not _same(kept[0], state):
+            self._kept = kept = (state, self._made())
+        return kept[1]
 
     def train(self, mode: bool = True) -> PositionBias:
         """Sets the mode, as every module does, and forgets the table."""
         self._kept = None
         return super().train(mode)
 
-    def _apply(self, *args: object, **options: object) -> PositionBias:
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> PositionBias:
         self._kept = None  # what moves and converts a module may leave no trace in the weights' versions
-        result: PositionBias = super()._apply(*args, **options)  # type: ignore[arg-type]
+        result: PositionBias = super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         return result
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_kept": None}  # a copy's weights count their versions anew
 
     def _made(self) -> Tensor:
         weights = [at_least_float32(w) for w in (self.hidden.weight, self.hidden.bias, self.output.weight)]
@@ -99,5 +109,5 @@ class PositionBias(nn.Module):
             return HIGHEST_BIAS * nn.functional.linear(hidden, weights[2]).sigmoid().permute(2, 0, 1)
 
 
-def _same(old: list[tuple[Tensor, int]], new: list[tuple[Tensor, int]]) -> bool:
+def _same(old: _State, new: _State) -> bool:
     return all(a is b and was == now for (a, was), (b, now) in zip(old, new, strict=True))

@@ -54,8 +54,8 @@ class CosineAttention(nn.Module):
             q = functional.normalize(at_least_float32(q_BRKNQD), dim=-1) * sharpness_N11
             k = functional.normalize(at_least_float32(k_BRKNTD), dim=-1)
             v = at_least_float32(v_BRKNTD)
-            attend = self._attend_shifted if shifted else _attend
-            return attend(q, k, v, self.bias()).to(v_BRKNTD.dtype)
+            out = (self._attend_shifted if shifted else _attend)(q, k, v, self.bias())
+        return out.to(v_BRKNTD.dtype)
 
     def _attend_shifted(self, q: Tensor, k: Tensor, v: Tensor, bias_NQT: Tensor) -> Tensor:
         rows = []
@@ -63,7 +63,8 @@ class CosineAttention(nn.Module):
             parts = []
             for column, last_column in _edges(q.shape[2]):
                 mask_QT = self._mask(last_row, last_column, bias_NQT)
-                parts.append(_attend(*(x[:, row, column] for x in (q, k, v)), bias_NQT + mask_QT))
+                part = (slice(None), row, column)
+                parts.append(_attend(q[part], k[part], v[part], bias_NQT + mask_QT))
             rows.append(torch.cat(parts, dim=2))
         return torch.cat(rows, dim=1)
 
@@ -83,6 +84,6 @@ def _edges(count: int) -> list[tuple[slice, bool]]:
 
 
 def _attend(q_BRKNQD: Tensor, k_BRKNTD: Tensor, v_BRKNTD: Tensor, bias_NQT: Tensor) -> Tensor:
-    flat = (x.flatten(0, 2) for x in (q_BRKNQD, k_BRKNTD, v_BRKNTD))
-    out = functional.scaled_dot_product_attention(*flat, attn_mask=bias_NQT[None], scale=1.0)
-    return out.unflatten(0, q_BRKNQD.shape[:3])
+    q, k, v = q_BRKNQD.flatten(0, 2), k_BRKNTD.flatten(0, 2), v_BRKNTD.flatten(0, 2)
+    out = functional.scaled_dot_product_attention(q, k, v, attn_mask=bias_NQT[None], scale=1.0)
+    return out.view(q_BRKNQD.shape)

@@ -1,6 +1,6 @@
 """The local branch: two convolutions and attention between channels."""
 
-# ruff: noqa: N803, N806 - shape suffixes are upper case
+# ruff: noqa: N803 - shape suffixes are upper case
 from __future__ import annotations
 
 from torch import Tensor, nn

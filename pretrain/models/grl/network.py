@@ -19,11 +19,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pretrain.models.grl.block import Stage
-from pretrain.models.grl.coordinates import PositionBias
 from pretrain.models.grl.precision import Norm
 from pretrain.models.grl.settings import GRLSettings
 from pretrain.models.grl.upsamplers import upsampler
-from pretrain.models.operations import Macs, count_macs
 
 MEAN = (0.4488, 0.4371, 0.4040)
 """Subtracted from red, green and blue, 0 to 1: the mean of DIV2K (authors' code); grey images keep theirs."""
@@ -89,20 +87,6 @@ def pad(image_BCHW: Tensor, multiple: int) -> Tensor:
     down, right = (-side % multiple for side in image_BCHW.shape[2:])
     reflects = down < image_BCHW.shape[2] and right < image_BCHW.shape[3]
     return functional.pad(image_BCHW, (0, right, 0, down), mode="reflect" if reflects else "constant")
-
-
-def count(model: nn.Module, height: int, width: int) -> Macs:
-    """Multiply-accumulates of one pass over one image, position tables included.
-
-    The tables do not depend on the image, and at inference are made once: `position_macs` says how much that saves.
-    """
-    colours = model.settings.colours if isinstance(model, GRL) else 3
-    return count_macs(model, 1, colours, height, width) + Macs(linears=position_macs(model))
-
-
-def position_macs(model: nn.Module) -> int:
-    """Multiply-accumulates of making all position tables of a network once."""
-    return sum(part.macs for part in model.modules() if isinstance(part, PositionBias))
 
 
 def _draw(part: nn.Module) -> None:

@@ -1,6 +1,6 @@
 """Global attention within stripes, through anchors: the image at a lower resolution stands between queries and keys."""
 
-# ruff: noqa: N803, N806 - shape suffixes are upper case
+# ruff: noqa: N803 - shape suffixes are upper case
 from __future__ import annotations
 
 from torch import Tensor, nn

@@ -1,6 +1,6 @@
 """Regional attention: every pixel of a window looks at every pixel of it."""
 
-# ruff: noqa: N803, N806 - shape suffixes are upper case
+# ruff: noqa: N803 - shape suffixes are upper case
 from __future__ import annotations
 
 from torch import Tensor, nn
@@ -33,7 +33,7 @@ class WindowAttention(nn.Module):
 
 def split_heads(x_BRKTC: Tensor, heads: int) -> Tensor:
     """(B, R, K, heads, T, C / heads)."""
-    return x_BRKTC.unflatten(-1, (heads, -1)).transpose(-3, -2)
+    return x_BRKTC.reshape(*x_BRKTC.shape[:-1], heads, -1).transpose(-3, -2)
 
 
 def join_heads(x_BRKNTD: Tensor) -> Tensor:
