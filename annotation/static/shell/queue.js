@@ -165,6 +165,11 @@ export class Queue {
   /** The neighbour in the list as it is filtered and searched. @param {1 | -1} step */
   async step(step) {
     const current = this.workplace.wanted?.id ?? this.list.current ?? 0;
+    try {
+      if (!this.searched) await this.pages.find(current); // opened by its address, it may lie beyond what was read so far
+    } catch (error) {
+      return this.notices.fail(explain(error));
+    }
     let at = this.#index(current);
     if (at < 0) at = this.#beside(current, step);
     if (step > 0) await this.#fetch(at + 2);

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from tests.annotation.browser.conftest import OpenPage
@@ -73,6 +75,15 @@ def test_the_queue_by_keyboard_does_not_read_the_list_again(fresh: OpenPage) -> 
     page.await_item(fresh.rows[9]["id"])
     page.page.go_back()
     page.await_item(fresh.rows[5]["id"])
+
+
+def test_next_goes_on_from_an_item_that_the_list_has_not_reached_yet(fresh: OpenPage) -> None:
+    page = fresh.blank()
+    short = re.compile(r"limit=\d{2,}")  # a list of hundreds of pages, as a project of many thousands has
+    page.page.route("**/api/items?*", lambda route: route.continue_(url=short.sub("limit=2", route.request.url)))
+    page.open(fresh.rows[11]["id"])
+    page.press("j")
+    page.await_item(fresh.rows[12]["id"])
 
 
 def test_tab_reaches_everything_in_order_and_is_never_caught(fresh: OpenPage) -> None:
