@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from million_ird.errors import UsageError
-from pretrain.models.upsampling import SCALES, MeanColour, check_scale, upsampler
+from pretrain.models.listing import Listing
+from pretrain.models.upsampling import SCALES, MeanColour, check_scale, low_resolution, upsampler
 
 STEPS = 3
 """Blocks of the network, and units of a block (paper)."""
@@ -148,3 +149,22 @@ def _block(settings: CARNSettings) -> Cascade:
     if settings.efficient:
         return Cascade([EfficientUnit(width, settings.groups)], width)
     return Cascade([ResidualUnit(width) for _ in range(STEPS)], width)
+
+
+def _listing(name: str, settings: CARNSettings, parameters: str | None, macs: str | None) -> Listing:
+    return Listing(
+        name,
+        lambda: CARN(settings),
+        f"×{settings.scale}",
+        {"width": settings.width, "groups": settings.groups if settings.efficient else 1},
+        input=low_resolution(settings.scale),
+        published_parameters=parameters,
+        published_macs=macs if settings.scale == 2 else None,
+    )
+
+
+LISTED = (
+    *(_listing("carn", CARNSettings(scale), None, "222.8G") for scale in SCALES),
+    *(_listing("carn-m", CARNSettings(scale, efficient=True), "412K", "91.2G") for scale in SCALES),
+)
+"""Operations are counted for a result of 720 × 1280, as the paper does."""

@@ -18,7 +18,8 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from million_ird.errors import UsageError
-from pretrain.models.upsampling import MeanColour, check_scale, upsampler
+from pretrain.models.listing import Listing
+from pretrain.models.upsampling import SCALES, MeanColour, check_scale, low_resolution, upsampler
 
 LEVELS = 255.0
 """White inside the network: the published network counts in 8-bit levels."""
@@ -99,3 +100,20 @@ class EDSR(nn.Module):
         shallow_BCHW = self.head(self.colour.remove(image_B3HW))
         deep_BCHW = shallow_BCHW + self.last(self.blocks(shallow_BCHW))
         return self.colour.restore(self.tail(self.enlarge(deep_BCHW)))
+
+
+def _listing(name: str, settings: EDSRSettings) -> Listing:
+    return Listing(
+        name,
+        lambda: EDSR(settings),
+        f"×{settings.scale}",
+        {"width": settings.width, "blocks": settings.blocks},
+        input=low_resolution(settings.scale),
+    )
+
+
+LISTED = (
+    *(_listing("edsr", EDSRSettings(scale)) for scale in SCALES),
+    *(_listing("edsr-baseline", baseline(scale)) for scale in SCALES),
+)
+"""Operations are counted for a result of 720 × 1280."""

@@ -20,7 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from million_ird.errors import UsageError
-from pretrain.models.upsampling import check_scale, upsampler
+from pretrain.models.listing import Listing
+from pretrain.models.upsampling import SCALES, check_scale, low_resolution, upsampler
 
 
 @dataclass(frozen=True)
@@ -109,3 +110,17 @@ class RDN(nn.Module):
         deep_BCHW = self.fuse(torch.cat(levels, dim=1)) + shallow_BCHW
         result: Tensor = self.tail(self.enlarge(deep_BCHW))
         return result
+
+
+def _listing(settings: RDNSettings) -> Listing:
+    return Listing(
+        "rdn",
+        lambda: RDN(settings),
+        f"×{settings.scale}",
+        {"blocks": settings.blocks, "layers": settings.layers},
+        input=low_resolution(settings.scale),
+    )
+
+
+LISTED = tuple(_listing(RDNSettings(scale)) for scale in SCALES)
+"""Operations are counted for a result of 720 × 1280."""

@@ -46,6 +46,11 @@ def check_scale(scale: int) -> None:
         raise UsageError(f"scale: got {scale}, expected 2, 3 or 4")
 
 
+def low_resolution(scale: int) -> tuple[int, int]:
+    """Height and width of the image that is enlarged to 720 × 1280, rounded down: what papers count operations for."""
+    return 720 // scale, 1280 // scale
+
+
 class MeanColour(nn.Module):
     """`DIV2K_MEAN` and the units a network computes in. It has no parameters and nothing in the checkpoint.
 

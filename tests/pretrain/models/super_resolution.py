@@ -21,14 +21,9 @@ BUILD: dict[str, Callable[[int], nn.Module]] = {
 TINY: dict[str, Callable[[int], nn.Module]] = {
     "edsr": lambda scale: EDSR(EDSRSettings(scale, width=6, blocks=2, residual_scale=0.3)),
     "rdn": lambda scale: RDN(RDNSettings(scale, blocks=2, layers=2, growth=6, width=4)),
-    "carn": lambda scale: CARN(CARNSettings(scale, width=4)),
+    "carn": lambda scale: CARN(CARNSettings(scale, width=8)),
     "carn-m": lambda scale: CARN(CARNSettings(scale, (scale,), width=8, efficient=True, groups=2)),
 }
-
-
-def low_resolution(scale: int) -> tuple[int, int]:
-    """Height and width of the image that is enlarged to 1280 × 720, rounded down."""
-    return 720 // scale, 1280 // scale
 
 
 def tiny(name: str, scale: int = 2) -> nn.Module:

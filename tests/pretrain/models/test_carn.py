@@ -9,7 +9,8 @@ from million_ird.errors import UsageError
 from pretrain.models.carn import CARNSettings
 from pretrain.models.counting import parameters
 from pretrain.models.operations import count_macs
-from tests.pretrain.models.super_resolution import low_resolution, tiny, whole
+from pretrain.models.upsampling import low_resolution
+from tests.pretrain.models.super_resolution import tiny, whole
 
 
 @pytest.mark.parametrize(

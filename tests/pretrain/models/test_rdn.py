@@ -8,7 +8,8 @@ from million_ird.errors import UsageError
 from pretrain.models.counting import parameters
 from pretrain.models.operations import count_macs
 from pretrain.models.rdn import RDNSettings
-from tests.pretrain.models.super_resolution import low_resolution, whole
+from pretrain.models.upsampling import low_resolution
+from tests.pretrain.models.super_resolution import whole
 
 
 @pytest.mark.parametrize(
