@@ -22,9 +22,8 @@ from pretrain.models.grl.block import Stage
 from pretrain.models.grl.precision import Norm
 from pretrain.models.grl.settings import GRLSettings
 from pretrain.models.grl.upsamplers import upsampler
+from pretrain.models.upsampling import DIV2K_MEAN
 
-MEAN = (0.4488, 0.4371, 0.4040)
-"""Subtracted from red, green and blue, 0 to 1: the mean of DIV2K (authors' code); grey images keep theirs."""
 FIRST_DEVIATION = 0.02
 """Standard deviation, cut off at two, of the first weights of linear maps (Swin Transformer V2's code)."""
 
@@ -44,7 +43,7 @@ class GRL(nn.Module):
         self.norm_after = Norm(width)
         self.last = nn.Conv2d(width, width, 3, padding=1)
         self.upsampler = upsampler(settings)
-        mean = MEAN if settings.colours == 3 else (0.0,)
+        mean = DIV2K_MEAN if settings.colours == 3 else (0.0,)  # authors' code: grey images keep theirs
         self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1), persistent=False)
         self.apply(_draw)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from torch import nn
 
+from pretrain.models import upsampling
 from pretrain.models.grl.settings import GRLSettings
 
 INNER = 64
@@ -19,14 +20,8 @@ def upsampler(settings: GRLSettings) -> nn.Sequential:
         return nn.Sequential(_convolution(width, colours))
     if settings.upsampler == "direct":
         return nn.Sequential(_convolution(width, colours * scale**2), nn.PixelShuffle(scale))
-    steps = _shuffles(scale) if settings.upsampler == "shuffle" else _repeats()
+    steps = upsampling.upsampler(INNER, scale) if settings.upsampler == "shuffle" else _repeats()
     return nn.Sequential(_convolution(width, INNER), nn.LeakyReLU(0.01), *steps, _convolution(INNER, colours))
-
-
-def _shuffles(scale: int) -> Iterator[nn.Module]:
-    for factor in {2: (2,), 3: (3,), 4: (2, 2)}[scale]:
-        yield _convolution(INNER, INNER * factor**2)
-        yield nn.PixelShuffle(factor)
 
 
 def _repeats() -> Iterator[nn.Module]:

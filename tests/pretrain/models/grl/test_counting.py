@@ -107,4 +107,4 @@ def test_another_network_is_refused() -> None:
 def test_the_listings_name_sizes_tasks_and_windows() -> None:
     base = next(listing for listing in LISTED if listing.variant == "base sr ×4")
     assert base.settings == {"window": 32, "stripe": (64, 64), "anchor_factor": 2}
-    assert isinstance(base.built(), GRL) and base.published_parameters == "20.20M"
+    assert isinstance(base.built(), GRL) and base.published_parameters == "20,201,299"
