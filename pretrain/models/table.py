@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from million_ird.errors import UsageError
-from pretrain.models import esrt
+from pretrain.models import carn, edsr, esrt, rdn
 from pretrain.models.counting import (
     CONVENTIONS,
     UNUSED_IN_DYNET,
@@ -20,12 +20,20 @@ from pretrain.models.counting import (
     unused_parameters,
 )
 from pretrain.models.dynet import PUBLISHED_WIDTH, DyNet, DyNetSettings
+from pretrain.models.ghost import listing as ghost
 from pretrain.models.listing import Listing
 from pretrain.models.lmd_vit import listing as lmd_vit
 from pretrain.models.operations import Macs
 from pretrain.models.variants import LARGE, SHIPPED, Variant
 
-LISTED: tuple[Listing, ...] = (*esrt.LISTED, *lmd_vit.LISTED)
+LISTED: tuple[Listing, ...] = (
+    *esrt.LISTED,
+    *edsr.LISTED,
+    *rdn.LISTED,
+    *carn.LISTED,
+    *ghost.LISTED,
+    *lmd_vit.LISTED,
+)
 """All networks but DyNet, whose counts have terms of their own."""
 DYNET_SIZE = 224
 """Side of the image, in pixels, for which DyNet's paper counts operations."""
