@@ -39,6 +39,18 @@ class Page:
         """What can be asked for."""
         return tuple(self._files)
 
+    def first(self, request: Request) -> Response:
+        """The page itself. Its header names all modules, so that a browser asks for them at once and not one after the
+        other, as each is read and found to need the next.
+
+        Raises:
+            RequestError: the package was installed without its page.
+        """
+        answer = self.answer("index.html", request)
+        modules = (name for name in self._files if name.endswith(".js"))
+        answer.headers["Link"] = ", ".join(f"</static/{name}>; rel=modulepreload" for name in modules)
+        return answer
+
     def answer(self, name: str, request: Request) -> Response:
         """The file, or 304 where the browser has it already.
 

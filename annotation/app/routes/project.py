@@ -27,7 +27,7 @@ def router(served: Served) -> APIRouter:
 
     @routes.get("/")
     def page(request: Request) -> Response:
-        return served.page.answer("index.html", request)
+        return served.page.first(request)
 
     @routes.get("/static/{name:path}")
     def static(name: str, request: Request) -> Response:

@@ -30,6 +30,12 @@ def test_every_file_of_the_page_is_served_with_its_type(served: Live) -> None:
     assert index.content == (FOLDER / "index.html").read_bytes()
 
 
+def test_the_page_names_all_its_modules_beforehand(served: Live) -> None:
+    named = served.client.get("/").headers["link"].split(", ")
+    modules = {path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.js")}
+    assert set(named) == {f"</static/{name}>; rel=modulepreload" for name in modules}
+
+
 def test_a_file_that_the_browser_has_is_not_sent_again(served: Live) -> None:
     tag = served.client.get("/").headers["etag"]
     assert served.client.get("/", headers={"If-None-Match": tag}).status_code == 304
