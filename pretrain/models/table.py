@@ -21,6 +21,7 @@ from pretrain.models.counting import (
 )
 from pretrain.models.dynet import PUBLISHED_WIDTH, DyNet, DyNetSettings
 from pretrain.models.ghost import listing as ghost
+from pretrain.models.grl import counting as grl
 from pretrain.models.listing import Listing
 from pretrain.models.lmd_vit import listing as lmd_vit
 from pretrain.models.operations import Macs
@@ -33,6 +34,7 @@ LISTED: tuple[Listing, ...] = (
     *carn.LISTED,
     *ghost.LISTED,
     *lmd_vit.LISTED,
+    *grl.LISTED,
 )
 """All networks but DyNet, whose counts have terms of their own."""
 DYNET_SIZE = 224
