@@ -54,8 +54,8 @@ def count_macs(model: nn.Module, *input_shape: int) -> Macs:
     """Multiply-accumulates of `model(image)` for an image of this shape, usually (1, 3, H, W).
 
     The model is copied, not changed, and runs in the mode (training or not) that it is in. Its forward must be one that
-    shapes alone can decide, and that does not leave autograd (`detach`, `no_grad`) on the image's way. What does not depend on the image (a table of position biases, say) is not counted: it is
-    computed once for all images.
+    shapes alone can decide, and that does not leave autograd (`detach`, `no_grad`) on the image's way. What does not
+    depend on the image (a table of position biases, say) is not counted: it is computed once for all images.
 
     Raises:
         TypeError: it uses an operator for which no formula is known.
