@@ -8,11 +8,11 @@ from pretrain.models.ghost.layer import GhostConvolution
 from tests.pretrain.models.ghost.tiny import aim, ghost_layer, layers, seeded, tiny_ghost
 
 
-def distinct_draws(layer: GhostConvolution, epoch: float) -> int:
-    """Different offsets in 200 passes."""
+def agreement(layer: GhostConvolution, epoch: float) -> float:
+    """Share of 200 passes that choose what most choose."""
     anneal(layer, epoch)
     with seeded(0), torch.no_grad():
-        return len({int(layer.kernel().argmax()) for _ in range(200)})
+        return float(torch.stack([layer.kernel() for _ in range(200)]).mean(0).max())
 
 
 def test_noise_fades_by_the_epoch_and_between_epochs() -> None:
@@ -26,7 +26,7 @@ def test_offsets_settle_where_the_largest_weight_is() -> None:
     layer = ghost_layer()
     with torch.no_grad():
         layer.shift.mul_(0.1)[0, 0, 0, 2] = 1 / 3
-    assert distinct_draws(layer, 1) == 9 > distinct_draws(layer, 80) > distinct_draws(layer, 400) == 1
+    assert agreement(layer, 1) < 0.3 < agreement(layer, 80) < agreement(layer, 120) <= agreement(layer, 400) == 1
     assert torch.equal(layer.kernel(), layer.eval().kernel())
     assert layer.chosen_offsets() == [(-1, 1)] * 3
 
