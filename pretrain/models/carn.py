@@ -139,9 +139,15 @@ class CARN(nn.Module):
 
         Returns:
             (B, 3, scale · H, scale · W), not clamped to 0 to 1.
+
+        Raises:
+            UsageError: the network has no enlarging for this scale.
         """
+        scale = self.scale if scale is None else scale
+        if scale not in self.settings.scales:
+            raise UsageError(f"scale: {scale} is not among the scales {list(self.settings.scales)}")
         deep_BCHW = self.cascade(self.head(self.colour.remove(image_B3HW)))
-        return self.colour.restore(self.tail(self.enlarge[str(scale or self.scale)](deep_BCHW)))
+        return self.colour.restore(self.tail(self.enlarge[str(scale)](deep_BCHW)))
 
 
 def _block(settings: CARNSettings) -> Cascade:

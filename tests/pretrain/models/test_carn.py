@@ -35,6 +35,8 @@ def test_one_network_enlarges_by_all_its_scales() -> None:
     for scale in (2, 3, 4):
         assert model(image, scale).shape == (1, 3, 5 * scale, 4 * scale)
     assert torch.equal(model(image), model(image, 2))
+    with pytest.raises(UsageError, match="scale: 8 is not among the scales"):
+        model(image, 8)
 
 
 @pytest.mark.parametrize(
