@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from importlib.resources import files
-from pathlib import Path
 
-from million_ird.errors import StoreError
 from million_ird.report.markup import Child, Markup, join, number, tag
 from million_ird.report.sections.section import Section
 from million_ird.report.thumbnails import image, jpeg_size
@@ -119,17 +116,6 @@ def gallery(pictures: Iterable[Markup]) -> Markup:
     """Pictures in justified rows, each with its own proportions."""
     rest = tag("li", class_="rest", aria_hidden="true")
     return tag("ul", pictures, rest, class_="gallery offenders")
-
-
-def write_document(path: Path, text: str) -> None:
-    """Writes a page whole or not at all; StoreError where it cannot be written."""
-    spare = path.with_name(f".{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        spare.write_text(text, "utf-8", newline="\n")
-        os.replace(spare, path)  # noqa: PTH105 - Path.replace would do the same
-    except OSError as error:
-        raise StoreError(f"cannot write {path}: {error.strerror or error}") from None
 
 
 def _styles() -> Markup:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 State = Literal["todo", "in_progress", "done", "needs_review", "skipped"]
-STATES: tuple[State, ...] = ("todo", "in_progress", "done", "needs_review", "skipped")
+STATES: tuple[State, ...] = get_args(State)
 
 Kind = Literal[
     "empty",
@@ -23,21 +23,7 @@ Kind = Literal[
     "cleaned",
     "resolve",
 ]
-KINDS: tuple[Kind, ...] = (
-    "empty",
-    "brush",
-    "eraser",
-    "polygon",
-    "fill",
-    "scissors",
-    "grabcut",
-    "proposal",
-    "accepted",
-    "import",
-    "clear",
-    "cleaned",
-    "resolve",
-)
+KINDS: tuple[Kind, ...] = get_args(Kind)
 """How a revision came to be. `empty` is what every layer begins with, `proposal` is the machine's."""
 
 

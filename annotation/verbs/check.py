@@ -133,7 +133,7 @@ def _print_json(outcome: Outcome, settings: CheckSettings) -> None:
 
 def _write_page(outcome: Outcome, path: Path) -> None:
     from annotation.check.page import page
-    from annotation.documents import write_document
+    from million_ird.report.document import write_document
 
     write_document(path, page(outcome))
 

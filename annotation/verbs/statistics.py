@@ -13,11 +13,11 @@ def main(argv: Sequence[str]) -> int:
     """Arguments in, a page out."""
     arguments = _parser().parse_args(argv)
     from annotation.agree import AgreeSettings
-    from annotation.documents import write_document
     from annotation.project import open_project
     from annotation.statistics.gather import gather
     from annotation.statistics.page import page, thumbnails
     from million_ird.progress import Progress
+    from million_ird.report.document import write_document
 
     if arguments.pictures < 0:
         raise UsageError(f"--pictures is at least 0, not {arguments.pictures}")

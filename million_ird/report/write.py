@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
-from million_ird.errors import StoreError
 from million_ird.report.charts import histogram_chart, standalone
 from million_ird.report.collect import collect
 from million_ird.report.distributions import Distribution, distributions
+from million_ird.report.document import write_document
 from million_ird.report.funnel import balance, check_rows, funnel
 from million_ird.report.inputs import ReportInputs, ReportSummary
 from million_ird.report.page import page
@@ -41,7 +40,7 @@ def write_report(inputs: ReportInputs, out_dir: Path) -> ReportSummary:
         **_plots("patch", patches),
     }
     for name, text in texts.items():
-        _write(out_dir / name, text)
+        write_document(out_dir / name, text)
     return ReportSummary(
         page="index.html",
         files=tuple(sorted(texts)),
@@ -55,14 +54,3 @@ def write_report(inputs: ReportInputs, out_dir: Path) -> ReportSummary:
 def _plots(kind: str, charts: tuple[Distribution, ...]) -> dict[str, str]:
     names = [f"plots/{kind}_{_OUTSIDE.sub('_', chart.screen.name.lower())[:80]}.svg" for chart in charts]
     return {name: standalone(histogram_chart(chart)) for name, chart in zip(names, charts, strict=True)}
-
-
-def _write(path: Path, text: str) -> None:
-    """Write whole or not at all: a reader never sees half a page."""
-    spare = path.with_name(f".{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        spare.write_text(text, "utf-8", newline="\n")
-        os.replace(spare, path)  # noqa: PTH105 - Path.replace would do the same
-    except OSError as error:
-        raise StoreError(f"the report cannot be written to {path.parent}: {error.strerror or error}") from None

@@ -25,6 +25,7 @@ from torch.nn import functional
 
 from million_ird.errors import UsageError
 from pretrain.models.listing import Listing
+from pretrain.models.upsampling import upsampler
 
 PATCH = 3
 """Side of the neighbourhood of a pixel that is its token (paper, section 3.3; authors' code)."""
@@ -244,15 +245,6 @@ def _overlaps(x_BCHW: Tensor) -> Tensor:
     return functional.avg_pool2d(ones_11HW, PATCH, 1, PATCH // 2, divisor_override=1)
 
 
-def _upsampler(channels: int, scale: int) -> nn.Sequential:
-    """(B, C, H, W) → (B, C, scale · H, scale · W) by convolutions and channels into pixels; ×4 as twice ×2."""
-    steps = [2, 2] if scale == 4 else [scale]
-    layers: list[nn.Module] = []
-    for step in steps:
-        layers += [nn.Conv2d(channels, channels * step**2, 3, padding=1), nn.PixelShuffle(step)]
-    return nn.Sequential(*layers)
-
-
 class ESRT(nn.Module):
     """The network. Its output depends on the whole image: on means of channels, and on where the segments lie."""
 
@@ -267,8 +259,8 @@ class ESRT(nn.Module):
         self.after_transformer = nn.Conv2d(width, width, 3, padding=1)
         self.weights = nn.Parameter(torch.ones(2))
         self.reduce = nn.Conv2d(width, width, 3, padding=1)
-        self.tail = nn.Sequential(*_upsampler(width, settings.scale), nn.Conv2d(width, 3, 3, padding=1))
-        self.skip = nn.Sequential(*_upsampler(width, settings.scale), nn.Conv2d(width, 3, 3, padding=1, bias=False))
+        self.tail = nn.Sequential(*upsampler(width, settings.scale), nn.Conv2d(width, 3, 3, padding=1))
+        self.skip = nn.Sequential(*upsampler(width, settings.scale), nn.Conv2d(width, 3, 3, padding=1, bias=False))
 
     @property
     def scale(self) -> int:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
-import pytest
 
-from annotation.documents import document, gallery, picture, table, write_document
+from annotation.documents import document, gallery, picture, table
 from annotation.text_table import aligned
-from million_ird.errors import StoreError
 from million_ird.pixels import encode_thumbnail
 from million_ird.report.sections.section import Section, paragraph
 
@@ -28,14 +24,6 @@ def test_text_from_outside_is_only_text() -> None:
 
 def test_bytes_that_are_no_jpeg_are_no_picture() -> None:
     assert picture(None, "a", "b") is None and picture(b"no jpeg", "a", "b") is None
-
-
-def test_a_page_is_written_whole(tmp_path: Path) -> None:
-    write_document(tmp_path / "new/page.html", "<p>ä</p>")
-    assert (tmp_path / "new/page.html").read_bytes() == "<p>ä</p>".encode()
-    assert [path.name for path in (tmp_path / "new").iterdir()] == ["page.html"]
-    with pytest.raises(StoreError, match="cannot write"):
-        write_document(tmp_path / "new/page.html/a.html", "x")
 
 
 def test_columns_are_as_wide_as_their_widest_cell() -> None:

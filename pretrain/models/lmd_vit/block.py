@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from pretrain.models.lmd_vit.attention import WindowAttention
 from pretrain.models.lmd_vit.feed_forward import WindowFeedForward
-from pretrain.models.lmd_vit.windows import merge, partition
+from pretrain.models.window import merge, partition
 
 
 class Block(nn.Module):
@@ -48,12 +48,12 @@ class Block(nn.Module):
         """
         if not self.training and not decisions_BRK.any():
             return x_BHWC
-        windows_BRKTC = partition(x_BHWC, self.side, shifted=shifted)
+        windows_BRKTC = partition(x_BHWC, (self.side, self.side), shifted=shifted)
         if self.training:
             changed_BRKTC = self._weighted(windows_BRKTC, decisions_BRK, generator)
         else:
             changed_BRKTC = self._gathered(windows_BRKTC, decisions_BRK)
-        return merge(changed_BRKTC, self.side, shifted=shifted)
+        return merge(changed_BRKTC, (self.side, self.side), shifted=shifted)
 
     def _gathered(self, windows_BRKTC: Tensor, decisions_BRK: Tensor) -> Tensor:
         kept_BRK = decisions_BRK != 0

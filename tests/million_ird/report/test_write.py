@@ -168,5 +168,5 @@ def test_rows_judged_by_other_thresholds_are_told(made, rows, tmp_path: Path) ->
 
 def test_a_place_that_cannot_be_written_is_one_clear_error(dataset, tmp_path: Path) -> None:
     (tmp_path / "report").write_text("in the way")
-    with pytest.raises(StoreError, match="cannot be written"):
+    with pytest.raises(StoreError, match="cannot write"):
         write_report(dataset(), tmp_path / "report")

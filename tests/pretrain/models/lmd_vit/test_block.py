@@ -6,7 +6,7 @@ import torch
 
 from pretrain.models.lmd_vit.block import Block
 from pretrain.models.lmd_vit.predictor import Predictor
-from pretrain.models.lmd_vit.windows import partition
+from pretrain.models.window import partition
 from tests.pretrain.models.lmd_vit import reference_lmd_vit as reference
 
 
@@ -42,7 +42,7 @@ def test_a_pruned_window_passes_bit_for_bit(shifted: bool, training: bool) -> No
     kept = torch.cat([KEPT, ~KEPT])
     with torch.no_grad():
         result = block(x, kept, shifted=shifted)
-    before, after = (partition(each, 4, shifted=shifted) for each in (x, result))
+    before, after = (partition(each, (4, 4), shifted=shifted) for each in (x, result))
     assert torch.equal(before[~kept], after[~kept])
     assert (before[kept] != after[kept]).all(dim=-1).all()
 

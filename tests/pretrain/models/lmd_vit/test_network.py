@@ -11,7 +11,8 @@ from million_ird.windows import padding
 from pretrain.models.counting import parameters
 from pretrain.models.lmd_vit.network import LMDViT
 from pretrain.models.lmd_vit.predictor import Predictor
-from pretrain.models.lmd_vit.windows import partition, window_means
+from pretrain.models.lmd_vit.windows import window_means
+from pretrain.models.window import partition
 from tests.pretrain.models.lmd_vit import reference_lmd_vit as reference
 from tests.pretrain.models.lmd_vit.tiny import TINY, network, random_decisions
 
@@ -68,7 +69,7 @@ def test_every_block_passes_pruned_windows_bit_for_bit_and_changes_kept_ones() -
         _, stage, _, index = name.split(".")
         shifted = int(index) % 2 == 1
         kept = of_map[int(stage), shifted]
-        before, after = (partition(each, TINY.window, shifted=shifted) for each in (given, got))
+        before, after = (partition(each, (TINY.window, TINY.window), shifted=shifted) for each in (given, got))
         assert torch.equal(before[~kept], after[~kept]), name
         assert (before[kept] != after[kept]).flatten(1).any(dim=1).all(), name
 
