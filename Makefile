@@ -34,7 +34,8 @@ check: setup ## formatting, lint and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-BENCHMARKS := cutting screens fetching whole_build ray_overhead manifest_scale planning duplicates report_at_scale corruption
+BENCHMARKS := cutting screens fetching whole_build ray_overhead manifest_scale planning duplicates report_at_scale corruption \
+  annotation_server ghost_latency grl_tables lmd_vit_pruning
 
 bench: setup ## benchmarks, one after the other (half an hour); see benchmarks/README.md
 	@for name in $(BENCHMARKS); do echo "== $$name"; \
