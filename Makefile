@@ -37,7 +37,7 @@ check: setup ## formatting, lint and types
 BENCHMARKS := cutting screens fetching whole_build ray_overhead manifest_scale planning duplicates report_at_scale corruption \
   annotation_server ghost_latency grl_tables lmd_vit_pruning
 
-bench: setup ## benchmarks, one after the other (half an hour); see benchmarks/README.md
+bench: setup ## benchmarks, one after the other (an hour); see benchmarks/README.md
 	@for name in $(BENCHMARKS); do echo "== $$name"; \
 	  OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/$$name.py $$([ $$name = duplicates ] && echo scale) || exit 1; done
 
