@@ -41,6 +41,7 @@ from pretrain.stream.index import Patch
 from pretrain.stream.loader import DamageCount
 from pretrain.stream.reader import ThreadReaders
 from pretrain.stream.samples import sample_rng
+from pretrain.stream.share import check_ranks
 from pretrain.stream.state import check_state
 
 _ATTEMPTS = 16
@@ -195,10 +196,7 @@ class LocalBlurSource:
         Raises:
             UsageError: numbers that do not divide.
         """
-        if batch_size < 1 or not 0 <= rank < ranks or start_step < 0:
-            raise UsageError(f"rank {rank} of {ranks} with a batch of {batch_size} from step {start_step} cannot be")
-        if self.settings.lanes % ranks:
-            raise UsageError(f"local_blur.lanes = {self.settings.lanes} cannot be divided among {ranks} ranks")
+        check_ranks("local_blur", self.settings.lanes, batch_size, rank, ranks, start_step)
         seen = len(step_positions(0, batch_size, rank, ranks)) * start_step
         damage = DamageCount(self._reading.max_damaged_share, self._reading.damage_grace, seen, substituted, self._say)
         return LocalBlurBatches(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from million_ird.errors import DatasetError
+from million_ird.errors import DatasetError, UsageError
 from million_ird.order import step_positions
 from pretrain.stream.ahead import Ahead
 from pretrain.stream.arrays import BatchArrays, Geometry
@@ -83,6 +83,20 @@ class Producer:
         if self._ahead is not None:
             self._ahead.close()
         self._reader.close()
+
+
+def check_ranks(section: str, lanes: int, batch: int, rank: int, ranks: int, start_step: int) -> None:
+    """Whether ranks can share lanes and batches evenly; `section` is of the setting `lanes`, for the message.
+
+    Raises:
+        UsageError: numbers that do not divide, or that cannot be.
+    """
+    if batch < 1 or ranks < 1 or not 0 <= rank < ranks or start_step < 0:
+        raise UsageError(f"rank {rank} of {ranks} with a batch of {batch} from step {start_step} cannot be")
+    if batch % ranks:
+        raise UsageError(f"a batch of {batch} cannot be divided among {ranks} ranks: take a multiple of {ranks}")
+    if lanes % ranks:
+        raise UsageError(f"{section}.lanes = {lanes} cannot be divided among {ranks} ranks: take a multiple")
 
 
 def remote_shards(index: PatchIndex, cache: ShardCache) -> frozenset[int]:

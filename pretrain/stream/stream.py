@@ -30,7 +30,7 @@ from pretrain.stream.reader import Reader
 from pretrain.stream.samples import Make
 from pretrain.stream.selection import Selection
 from pretrain.stream.settings import StreamSettings
-from pretrain.stream.share import Share, remote_shards
+from pretrain.stream.share import Share, check_ranks, remote_shards
 from pretrain.stream.state import check_state
 
 
@@ -170,7 +170,7 @@ class Stream:
             DatasetError: fewer patches than ranks.
         """
         settings = self.settings if workers is None else replace(self.settings, workers=workers)
-        _check_ranks(settings, batch_size, rank, ranks, start_step)
+        check_ranks("stream", settings.lanes, batch_size, rank, ranks, start_step)
         if len(self) < ranks:
             raise DatasetError(f"there are {len(self):,} patches to train on, fewer than the {ranks} ranks")
         self._check_room(ranks)
@@ -217,15 +217,6 @@ def _open_part(location: str, cache: ShardCache, say: Say) -> IndexPart:
     tars = list_tars(location)
     stamp = "\n".join(f"{name} {mark}" for name, _, mark in tars)
     return stored_part(cache.indices, location, stamp, lambda: read_tars(location, tars, cache, say))
-
-
-def _check_ranks(settings: StreamSettings, batch_size: int, rank: int, ranks: int, start_step: int) -> None:
-    if batch_size < 1 or ranks < 1 or not 0 <= rank < ranks or start_step < 0:
-        raise UsageError(f"rank {rank} of {ranks} with a batch of {batch_size} from step {start_step} cannot be")
-    if batch_size % ranks:
-        raise UsageError(f"a batch of {batch_size} cannot be divided among {ranks} ranks: take a multiple of {ranks}")
-    if settings.lanes % ranks:
-        raise UsageError(f"stream.lanes = {settings.lanes} cannot be divided among {ranks} ranks: take a multiple")
 
 
 def _report(stream: Stream, say: Say) -> None:
