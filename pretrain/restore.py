@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor, nn
 
 from million_ird.errors import DatasetError, UsageError
 from pretrain.bands import DEFAULT_ROWS, check_rows, restore_banded
 from pretrain.models.dynet import DyNet, DyNetSettings
-from pretrain.models.variants import Variant
+from pretrain.models.variants import AnyVariant, Variant
 from pretrain.picture_table import draw_table
 from pretrain.step import Precision, autocast
 from pretrain.tiles import check_tiles, restore_tiled
@@ -203,22 +204,39 @@ def from_pixels(pixels: Pixels) -> Picture:
     return pixels.astype(np.float32) / np.float32(255)
 
 
-def before_after(model: nn.Module, variants: Sequence[Variant], pairs: Sequence[tuple[Picture, Picture]]) -> Pixels:
+def before_after(model: nn.Module, variants: Sequence[AnyVariant], pairs: Sequence[tuple[Picture, Picture]]) -> Pixels:
     """A picture, (H, W, 3), with headings: a row for each pair, the input, what each variant makes of it, the clean.
 
     Args:
-        model: called as `model(x, variant=variant)`, as it is and where it is.
+        model: called as `model(x, **variant.arguments)`, as it is and where it is.
         variants: in the order of the columns.
-        pairs: (input, clean), all of one size. Of what a network gives, numbers that are not finite become black.
+        pairs: (input, clean), all inputs of one size and all clean pictures of one. Of what a network gives, numbers
+            that are not finite become black. A smaller input is shown enlarged by bicubic interpolation.
     """
     device = next(model.parameters()).device
     rows = []
     with torch.no_grad():
         for seen, clean in pairs:
             image = _image(seen, device)
-            restored = [_picture(model(image, variant=variant)) for variant in variants]
-            rows.append([to_pixels(np.nan_to_num(picture, posinf=0, neginf=0)) for picture in (seen, *restored, clean)])
-    return draw_table(rows, ["input", *(variant.name for variant in variants), "clean"])
+            restored = [_picture(model(image, **variant.arguments)) for variant in variants]
+            shown = [enlarged(to_pixels(seen), enlargement(seen, clean))]
+            shown += [to_pixels(np.nan_to_num(picture, posinf=0, neginf=0)) for picture in (*restored, clean)]
+            rows.append(shown)
+    first = "input" if enlargement(*pairs[0]) == 1 else f"input, bicubic ×{enlargement(*pairs[0])}"
+    return draw_table(rows, [first, *(variant.name for variant in variants), "clean"])
+
+
+def enlargement(seen: NDArray[Any], clean: NDArray[Any]) -> int:
+    """How many times as long as the input's the clean picture's sides are."""
+    return int(clean.shape[0] // seen.shape[0])
+
+
+def enlarged(pixels: Pixels, scale: int) -> Pixels:
+    """The picture at `scale` times its sides, by bicubic interpolation, to be looked at."""
+    if scale == 1:
+        return pixels
+    height, width = pixels.shape[:2]
+    return np.asarray(Image.fromarray(pixels).resize((scale * width, scale * height), Image.Resampling.BICUBIC))
 
 
 def side_by_side(rows: Sequence[Sequence[Pixels]]) -> Pixels:

@@ -1,4 +1,4 @@
-"""How a network is judged while it is trained: PSNR of every variant on fixed tasks.
+"""How a network is judged while it is trained: a score in dB of every variant on fixed tasks.
 
 A task is a list of fixed pairs (what the network sees, what it should say). Nothing here depends on the number of
 ranks: pairs are gathered into the same batches whoever computes them, and means are taken in the order of the pairs.
@@ -17,16 +17,26 @@ from torch import Tensor, nn
 
 from million_ird.errors import DatasetError, UsageError
 from million_ird.metrics import psnr
-from pretrain.models.variants import Variant
+from pretrain.models.variants import AnyVariant
 from pretrain.ranks import Ranks
-from pretrain.restore import Picture, Pixels, before_after
+from pretrain.restore import Picture, Pixels, before_after, enlargement
 from pretrain.say import to_stderr
 
 Scores = dict[str, dict[str, float]]
-"""Variant → task → mean PSNR in dB."""
+"""Variant → task → mean score in dB."""
+Score = Callable[[int, Picture, Picture], float]
+"""(number of the pair, what the network made of the input, clamped to [0, 1] but not rounded, the clean picture) → how
+good it is, in dB: more is better. Infinite where there is nothing to improve."""
 
 MOST_DB = 100.0
 """What a perfectly restored picture counts, so that means stay finite."""
+
+
+def rgb_psnr(_index: int, restored: Picture, clean: Picture) -> float:
+    """PSNR over RGB, the score of a task that has no other."""
+    return psnr(restored, clean, 1.0)
+
+
 _SHOWN_SIDE = 256
 _LEFT_OUT = -math.inf
 
@@ -69,10 +79,12 @@ class Task:
     count: int
     """How many pairs there are."""
     pair: Callable[[int], tuple[Picture, Picture]]
-    """(input, clean) of a number from 0 to count - 1: always the same. Where it raises `DatasetError`, it is damaged
-    and left out."""
+    """(input, clean) of a number from 0 to count - 1: always the same. The clean picture's sides are those of the input
+    times the network's scale. Where it raises `DatasetError`, it is damaged and left out."""
     batch: int = 1
     """Pairs restored at a time; more than one must be of one size."""
+    score: Score = rgb_psnr
+    """What is averaged over the pairs."""
 
 
 class Validator:
@@ -85,12 +97,12 @@ class Validator:
         shown: how many pairs of a task its picture shows.
     """
 
-    def __init__(self, tasks: Sequence[Task], variants: Sequence[Variant], ranks: Ranks, shown: int = 0) -> None:
+    def __init__(self, tasks: Sequence[Task], variants: Sequence[AnyVariant], ranks: Ranks, shown: int = 0) -> None:
         self._tasks, self._variants, self._ranks, self._shown = tasks, variants, ranks, shown
         self._damaged: set[tuple[str, int]] = set()
 
     def scores(self, model: nn.Module) -> Scores:
-        """The mean PSNR of each variant on each task, output clamped to [0, 1]; the same on every rank.
+        """The mean score of each variant on each task, output clamped to [0, 1]; the same on every rank.
 
         A collective call: every rank makes it. Computed in float32, without autocast, in eval mode.
 
@@ -102,7 +114,8 @@ class Validator:
 
     def pictures(self, model: nn.Module) -> dict[str, Pixels]:
         """For each task a picture, (H, W, 3) RGB: a row for each of the first pairs with the input, what each variant
-        makes of it, and the clean picture; of large ones a square from the middle. No collective call."""
+        makes of it, and the clean picture; of large ones a square from the middle. An input smaller than the clean
+        picture is shown enlarged by bicubic interpolation. No collective call."""
         with _judging(model):
             pictures = {task.name: self._picture(model, task) for task in self._tasks if self._shown}
         return {name: picture for name, picture in pictures.items() if picture is not None}
@@ -111,19 +124,22 @@ class Validator:
         pairs = [pair for place in range(min(self._shown, task.count)) if (pair := self._pair(task, place))]
         if not pairs:
             return None
-        side = min(_SHOWN_SIDE, *(length for _, clean in pairs for length in clean.shape[:2]))
-        return before_after(
-            model, self._variants, [(_middle(seen, side), _middle(clean, side)) for seen, clean in pairs]
-        )
+        scale = enlargement(*pairs[0])
+        side = min(_SHOWN_SIDE // scale, *(length for seen, _ in pairs for length in seen.shape[:2]))
+        shown = [(_middle(seen, side, 1), _middle(clean, side, scale)) for seen, clean in pairs]
+        return before_after(model, self._variants, shown)
 
-    def _score(self, model: nn.Module, variant: Variant, task: Task) -> float:
+    def _score(self, model: nn.Module, variant: AnyVariant, task: Task) -> float:
         starts = range(0, task.count, task.batch)
         mine: list[float] = []
         for start in starts[self._ranks.rank :: self._ranks.count]:
             places = range(start, min(start + task.batch, task.count))
             pairs = [self._pair(task, place) for place in places]
-            found = iter(restored_psnr(model, variant, [pair for pair in pairs if pair], self._ranks.device))
-            mine += [next(found) if pair else _LEFT_OUT for pair in pairs]
+            found = iter(restored_inputs(model, variant, [pair[0] for pair in pairs if pair], self._ranks.device))
+            mine += [
+                _decibels(task.score, place, next(found), pair[1]) if pair else _LEFT_OUT
+                for place, pair in zip(places, pairs, strict=True)
+            ]
         per_rank = -(-len(starts) // self._ranks.count) * task.batch
         gathered = self._ranks.gather(mine + [_LEFT_OUT] * (per_rank - len(mine)))  # equally many from everyone
         turns = [divmod(place, task.batch) for place in range(task.count)]
@@ -151,22 +167,21 @@ def mean_score(scores: Scores) -> float:
     return sum(numbers) / len(numbers)
 
 
-def restored_psnr(
-    model: nn.Module, variant: Variant, pairs: Sequence[tuple[Picture, Picture]], device: torch.device
-) -> list[float]:
-    """PSNR in dB of each restored input, clamped to [0, 1] but not rounded, against its clean picture: at most 100, or
-    NaN. The pairs are of one size; of none, there is none."""
-    if not pairs:
+def restored_inputs(
+    model: nn.Module, variant: AnyVariant, inputs: Sequence[Picture], device: torch.device
+) -> list[Picture]:
+    """What the network makes of each input, clamped to [0, 1]. They are of one size; of none, there is none."""
+    if not inputs:
         return []
-    x_BCHW = torch.stack([_tensor(seen) for seen, _ in pairs]).to(device)  # noqa: N806
-    restored = model(x_BCHW, variant=variant).clamp(0.0, 1.0).permute(0, 2, 3, 1).cpu().numpy()
-    clean = [picture for _, picture in pairs]
-    return [_decibels(mine, theirs) for mine, theirs in zip(restored, clean, strict=True)]
+    x_BCHW = torch.stack([_tensor(seen) for seen in inputs]).to(device)  # noqa: N806
+    restored = model(x_BCHW, **variant.arguments).clamp(0.0, 1.0).permute(0, 2, 3, 1).cpu().numpy()
+    return list(restored)
 
 
-def _decibels(restored: Picture, clean: Picture) -> float:
-    """NaN where the network gives any: such a network is never the best, and the run goes on to say why it ends."""
-    return min(psnr(restored, clean, 1.0), MOST_DB) if np.isfinite(restored).all() else math.nan
+def _decibels(score: Score, place: int, restored: Picture, clean: Picture) -> float:
+    """At most 100. NaN where the network gives any: such a network is never the best, and the run goes on to say why
+    it ends."""
+    return min(score(place, restored, clean), MOST_DB) if np.isfinite(restored).all() else math.nan
 
 
 @contextmanager
@@ -181,9 +196,10 @@ def _judging(model: nn.Module) -> Iterator[None]:
         model.train(training)
 
 
-def _middle(picture: Picture, side: int) -> Picture:
-    top, left = ((length - side) // 2 for length in picture.shape[:2])
-    return picture[top : top + side, left : left + side]
+def _middle(picture: Picture, side: int, scale: int) -> Picture:
+    """Of a picture that is `scale` times as large as the input, the part over the input's middle square of `side`."""
+    top, left = (scale * ((length // scale - side) // 2) for length in picture.shape[:2])
+    return picture[top : top + scale * side, left : left + scale * side]
 
 
 def _tensor(picture: Picture) -> Tensor:

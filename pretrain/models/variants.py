@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from million_ird.errors import UsageError
 
@@ -63,6 +64,40 @@ class Variant:
     def applications(self) -> int:
         """Applications of shared blocks in one pass."""
         return sum(self.encoder) + self.latent + sum(self.decoder)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What a network of variants is called with besides the image."""
+        return {"variant": self}
+
+
+@dataclass(frozen=True)
+class Whole:
+    """The one variant of a network that has none: it is run as it is."""
+
+    name: str = "whole"
+    """What commands and tables call it."""
+
+    @property
+    def repeats(self) -> tuple[int, ...]:
+        """None: there is nothing to choose."""
+        return ()
+
+    @property
+    def applications(self) -> int:
+        """One pass through the network."""
+        return 1
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Nothing is passed besides the image."""
+        return {}
+
+
+AnyVariant = Variant | Whole
+"""What is called as `model(x_B3HW, **variant.arguments)`."""
+
+WHOLE = Whole()
 
 
 LARGE = Variant.of("large", (4, 6, 6, 8))

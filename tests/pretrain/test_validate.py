@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 from million_ird.errors import DatasetError, UsageError
 from million_ird.metrics import psnr
-from pretrain.models.variants import Variant
+from pretrain.models.variants import WHOLE, Variant
 from pretrain.picture_table import Pixels, draw_table
 from pretrain.ranks import Ranks
 from pretrain.restore import Picture
@@ -134,6 +135,52 @@ def test_a_picture_has_a_row_for_each_pair_and_a_column_for_each_variant() -> No
     assert list(pictures) == ["five", "three"]
     assert _rows_and_columns(pictures["five"], 6) == (2, 4)
     assert Validator(TASKS, (LARGE,), Ranks()).pictures(Dimmer()) == {}
+
+
+class Enlarger(nn.Module):
+    """Repeats every pixel `scale` times either way; has no variants."""
+
+    def __init__(self, scale: int) -> None:
+        super().__init__()
+        self.scale, self.zero = scale, nn.Parameter(torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.repeat_interleave(self.scale, 2).repeat_interleave(self.scale, 3) + self.zero
+
+
+def test_a_network_that_enlarges_is_judged_by_the_tasks_score_of_each_pair() -> None:
+    seen: list[tuple[int, tuple[int, ...], tuple[int, ...]]] = []
+
+    def score(index: int, restored: Picture, clean: Picture) -> float:
+        seen.append((index, restored.shape, clean.shape))
+        return 10.0 * index + psnr(restored, clean, 1.0)
+
+    def pair(index: int) -> tuple[Picture, Picture]:
+        small = np.full((4, 5, 3), 0.25 + index / 8, np.float32)
+        return small, small.repeat(3, 0).repeat(3, 1) + np.float32(0.1)
+
+    scores = Validator([Task("x3", 3, pair, 2, score)], (WHOLE,), Ranks()).scores(Enlarger(3))
+    assert seen == [(index, (12, 15, 3), (12, 15, 3)) for index in range(3)]
+    assert scores == {"whole": {"x3": pytest.approx(10 + 20, abs=1e-3)}}
+    perfect = Task("x3", 3, lambda index: (pair(index)[0],) * 2, 1, lambda *_: math.inf)
+    assert Validator([perfect], (WHOLE,), Ranks()).scores(Enlarger(1)) == {"whole": {"x3": 100}}
+
+
+def test_a_small_input_is_shown_enlarged_over_the_same_place() -> None:
+    """The input has one bright pixel left and above of the middle square of 85; the clean picture its enlargement."""
+    small = np.zeros((90, 101, 3), np.float32)
+    small[2, 8] = 1.0
+    large = small.repeat(3, 0).repeat(3, 1)
+    with mock.patch("pretrain.restore.draw_table", lambda rows, headings: (rows, headings)):
+        task = Task("x3", 1, lambda index: (small, large))
+        rows, headings = Validator([task], (WHOLE,), Ranks(), shown=1).pictures(Enlarger(3))["x3"]
+    assert headings == ["input, bicubic ×3", "whole", "clean"]
+    shown, restored, clean = (np.asarray(picture, np.float64).mean(axis=2) for picture in rows[0])
+    assert shown.shape == restored.shape == clean.shape == (255, 255)
+    np.testing.assert_array_equal(restored, clean)
+    for picture in (shown, clean):
+        weights = picture / picture.sum()
+        assert (weights.sum(1) @ np.arange(255), weights.sum(0) @ np.arange(255)) == pytest.approx((1, 1), abs=0.6)
 
 
 def test_large_pictures_are_shown_by_their_middle_and_of_one_size() -> None:

@@ -3,13 +3,18 @@ from __future__ import annotations
 import pytest
 
 from million_ird.errors import UsageError
-from pretrain.models.variants import LARGE, SHIPPED, SMALL, Variant, deepest, named
+from pretrain.models.variants import LARGE, SHIPPED, SMALL, WHOLE, Variant, deepest, named
 
 
 def test_the_shipped_variants_are_the_papers() -> None:
     assert LARGE.repeats == (4, 6, 6, 8) and SMALL.repeats == (2, 3, 3, 4)
     assert LARGE.decoder == LARGE.encoder == (4, 6, 6)
     assert (LARGE.applications, SMALL.applications) == (40, 20)
+
+
+def test_a_network_without_variants_is_called_with_the_image_alone() -> None:
+    assert LARGE.arguments == {"variant": LARGE} and WHOLE.arguments == {}
+    assert (WHOLE.name, WHOLE.repeats, WHOLE.applications) == ("whole", (), 1)
 
 
 @pytest.mark.parametrize("repeats", [(1, 2, 3, 4), (1, 2, 3, 4, 3, 2, 1)])
