@@ -1,0 +1,13 @@
+"""What makes a task's input from a clean picture: noise, JPEG, downscaling, a colour mosaic, local motion blur.
+
+Each kind is a `Degradation`: it says which part of the picture it needs for a crop, and degrades the crop as if the
+whole picture had been degraded and then cut (docs/degradations.md). Whole pictures are resized by `resize`.
+"""
+
+from __future__ import annotations
+
+from pretrain.degradations.degradation import Degradation, Degraded
+from pretrain.degradations.downscale import Downscale
+from pretrain.degradations.noise import GaussianNoise
+
+__all__ = ["Degradation", "Degraded", "Downscale", "GaussianNoise"]

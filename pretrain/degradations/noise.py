@@ -1,0 +1,44 @@
+"""Gaussian noise: independent for every pixel and channel, the same strength everywhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from million_ird.errors import UsageError
+from million_ird.patches import Box
+from pretrain.degradations.degradation import Degraded, within
+from pretrain.evaluate.protocols import NoiseKind, noisy_levels
+from pretrain.images import Pixels
+
+
+@dataclass(frozen=True, slots=True)
+class GaussianNoise:
+    """Additive white Gaussian noise."""
+
+    sigma: float
+    """Standard deviation in levels of 255, above 0. Published: 15, 25, 50."""
+    kind: NoiseKind
+    """"truncated": clipped and cut down to whole levels, as AirNet, PromptIR and DyNet do. "float": neither clipped nor
+    rounded, as GRL does."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.sigma < float("inf"):
+            raise UsageError(f"sigma must be above 0, not {self.sigma}")
+
+    @property
+    def scale(self) -> int:
+        """1."""
+        return 1
+
+    def region(self, box: Box, width: int, height: int) -> Box:
+        """The crop alone."""
+        return box
+
+    def degrade(
+        self, pixels: Pixels, region: Box, box: Box, size: tuple[int, int], rng: np.random.Generator
+    ) -> Degraded:
+        """Draws one standard normal number for each value of the crop, row by row."""
+        clean = within(pixels, region, box)
+        return Degraded(noisy_levels(clean, rng.standard_normal(clean.shape), self.sigma, self.kind), clean)
