@@ -36,7 +36,7 @@ def main() -> None:
     torch.manual_seed(0)
     model = LMDViT(LMDViTSettings(drop_path=0.0)).requires_grad_(False)
     image = torch.rand(1, 3, options.side, options.side)
-    passes = {f"{share:.0%}": _decisions(model, options.side, share) for share in SHARES}
+    passes = {f"{share:.0%}": drawn_decisions(model, options.side, share) for share in SHARES}
     giga = {name: count_pass(model.settings, decisions).total / 1e9 for name, decisions in passes.items()}
     giga[BASELINE] = giga["100%"]
     runs: dict[str, Callable[[], object]] = {BASELINE: lambda: model.train()(image, decisions=passes["100%"])}
@@ -50,7 +50,7 @@ def _skip(model: LMDViT, image: Tensor, decisions: list[Tensor]) -> Tensor:
     return restored
 
 
-def _decisions(model: LMDViT, side: int, share: float) -> list[Tensor]:
+def drawn_decisions(model: LMDViT, side: int, share: float) -> list[Tensor]:
     """This share of each map's windows, rounded to whole ones."""
     found = []
     for rows, columns in model.grids(side, side):
