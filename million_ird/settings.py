@@ -6,8 +6,9 @@ gives them) into such objects, says exactly what is wrong where one does not fit
 dictionaries and as TOML with one spelling only.
 
 Understood field types: bool, int, float, str, Literal, `X | None`, tuple[X, ...], tuple[X, Y], Mapping[str, X] or
-dict[str, X], and other settings classes. A field of type `tuple[SomeSettings, ...]` accepts one table (`[manifest]`)
-as well as an array of tables (`[[manifest]]`).
+dict[str, X], other settings classes and unions of them. A field of type `tuple[SomeSettings, ...]` accepts one table
+(`[manifest]`) as well as an array of tables (`[[manifest]]`). Of a union of settings classes each begins with a field
+of one Literal only, the tag, by which a table says which of them it is; without it, it is the first.
 """
 
 from __future__ import annotations
@@ -153,21 +154,24 @@ def known_keys(cls: type, path: str = "") -> list[str]:
     keys = []
     for name, hint in field_types(cls).items():
         keys.append(_join(path, name))
-        inner = nested_settings(hint)
-        if inner is not None:
+        for inner in nested_settings(hint):
             keys.extend(known_keys(inner, _join(path, name)))
-    return keys
+    return list(dict.fromkeys(keys))
 
 
-def nested_settings(hint: Any) -> type | None:
-    """The settings class inside a field's type: itself, or the element of a tuple, a mapping's value or an option."""
+def nested_settings(hint: Any) -> tuple[type, ...]:
+    """The settings classes inside a field's type: itself, the elements of a tuple, a mapping's values, an option, or
+    all that a union may be."""
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-        return hint
-    for argument in typing.get_args(hint):
-        inner = nested_settings(argument)
-        if inner is not None:
-            return inner
-    return None
+        return (hint,)
+    return tuple(inner for argument in typing.get_args(hint) for inner in nested_settings(argument))
+
+
+def tag_of(cls: type) -> tuple[str, str] | None:
+    """Name and value of the field by which a table says that it is of this class of a union; None without one."""
+    name, hint = next(iter(field_types(cls).items()), ("", None))
+    choices = typing.get_args(hint)
+    return (name, choices[0]) if typing.get_origin(hint) is Literal and len(choices) == 1 else None
 
 
 def type_name(hint: Any) -> str:
@@ -258,12 +262,23 @@ def _convert_union(hint: Any, value: Any, path: str) -> Any:
         return None
     if len(choices) == 1:
         return _convert(choices[0], value, path)
+    if all(dataclasses.is_dataclass(choice) for choice in choices):
+        return _convert_tagged(choices, _table(hint, value, path), path)
     for choice in choices:
         try:
             return _convert(choice, value, path)
         except UsageError:
             continue
     raise UsageError(f"{path}: {_got(value)}, expected {type_name(hint)}")
+
+
+def _convert_tagged(classes: list[Any], table: Mapping[str, Any], path: str) -> Any:
+    """Settings of the class whose tag the table has."""
+    tags = [tag for tag in map(tag_of, classes) if tag is not None]
+    name = tags[0][0]
+    known = dict(zip([value for _, value in tags], classes, strict=True))
+    chosen = _convert_choice(Literal[tuple(known)], table.get(name, tags[0][1]), _join(path, name))
+    return from_dict(known[chosen], table, path)
 
 
 def _convert_list(hint: Any, value: Any, path: str) -> tuple[Any, ...]:

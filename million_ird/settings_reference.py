@@ -44,14 +44,15 @@ def _section(cls: Any, path: str, heading: str, introduction: str, level: int, n
     for item in fields(cls):
         name = f"{path}.{item.name}" if path else item.name
         nested = settings.nested_settings(types[item.name])
-        if nested is not None:
-            inner.append((name, nested, docs[item.name]))
-        else:
+        inner += [(name, each, docs[item.name] if each is nested[0] else "") for each in nested]
+        if not nested:
             kind = settings.type_name(types[item.name]) + note(name)
             yield f"- **`{item.name}`**{_default(item)}, {kind}. {docs[item.name]}"
     yield ""
-    for name, nested, doc in inner:
-        yield from _section(nested, name, f"{'#' * (level + name.count('.'))} `[{name}]`", doc, level, note)
+    for name, each, doc in inner:
+        tag = settings.tag_of(each)
+        which = f" with {tag[0]} = {settings.toml_value(tag[1])}" if tag else ""
+        yield from _section(each, name, f"{'#' * (level + name.count('.'))} `[{name}]`{which}", doc, level, note)
 
 
 def _default(item: Field[Any]) -> str:

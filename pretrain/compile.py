@@ -9,9 +9,10 @@ so it runs as it stands, inside `eager()`; then training never compiles anew bec
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,7 @@ from torch.utils.checkpoint import checkpoint
 
 from million_ird.errors import UsageError
 from pretrain.models.dynet import DyNet
+from pretrain.models.families import blocks_of
 from pretrain.models.gated_depthwise import Kernel, choose_kernel
 from pretrain.models.prompts import apply
 from pretrain.models.restormer import TransformerBlock
@@ -29,10 +31,12 @@ class CompileSettings:
     """The recipe's section `[compile]`: decides speed and memory, not results."""
 
     enabled: Literal["auto", "on", "off"] = "auto"
-    """Whether anything is compiled; "auto": on CUDA, not on a CPU, where compiling costs more than short runs gain."""
+    """Whether anything is compiled; "auto": DyNet on CUDA. Not on a CPU, where compiling costs more than short runs
+    gain, and no other network, of which nobody has measured what it gains."""
     region: Literal["blocks", "model"] = "blocks"
     """What is compiled as one graph: a transformer block, so that all its applications and all variants share one of
-    about nine graphs, or the whole network, one graph for each variant (minutes to compile, more to fuse)."""
+    about nine graphs, or the whole network, one graph for each variant (minutes to compile, more to fuse). Of networks
+    other than DyNet always the whole."""
     backend: str = "inductor"
     """Name of a `torch.compile` backend; "eager" and "aot_eager" show on a CPU what would be compiled."""
     recompile_limit: int = 64
@@ -54,7 +58,7 @@ class CompileSettings:
             raise UsageError(f"backend: there is no {self.backend!r}; known are {', '.join(known)}")
 
 
-def compile_model(model: DyNet, settings: CompileSettings, device: torch.device | None = None) -> DyNet:
+def compile_model(model: nn.Module, settings: CompileSettings, device: torch.device | None = None) -> nn.Module:
     """Makes `model` ready for fast training, in place, and returns it. To be called once, on the device it trains on.
 
     Args:
@@ -64,21 +68,22 @@ def compile_model(model: DyNet, settings: CompileSettings, device: torch.device 
     """
     choose_kernel(settings.kernel)
     if settings.checkpoint == "blocks":
-        # A partial of a bound method, not a closure: a copy of the model gets a method of its own.
-        model.forward = functools.partial(model.forward, run=checkpointed)  # type: ignore[method-assign]
-    if not _is_on(settings, device or next(model.parameters()).device):
+        _checkpoint_blocks(model)
+    if not _is_on(settings, device or next(model.parameters()).device, model):
         return model
     limits = torch._dynamo.config
     limits.recompile_limit = max(limits.recompile_limit, settings.recompile_limit)
     limits.accumulated_recompile_limit = max(limits.accumulated_recompile_limit, 4 * settings.recompile_limit)
     for part in compiled_parts(model, settings.region):
-        part.compile(backend=settings.backend, dynamic=False, fullgraph=True, options=_options(settings))
+        # What windows an LMD-ViT keeps, say, no graph can know: networks other than DyNet may break into several.
+        whole = isinstance(model, DyNet)
+        part.compile(backend=settings.backend, dynamic=False, fullgraph=whole, options=_options(settings))
     return model
 
 
-def compiled_parts(model: DyNet, region: Literal["blocks", "model"]) -> list[nn.Module]:
-    """The modules that are compiled, each as one graph."""
-    if region == "model":
+def compiled_parts(model: nn.Module, region: Literal["blocks", "model"]) -> list[nn.Module]:
+    """The modules that are compiled, of DyNet each as one graph."""
+    if region == "model" or not isinstance(model, DyNet):
         return [model]
     return [part for part in model.modules() if isinstance(part, TransformerBlock)]
 
@@ -98,8 +103,27 @@ def checkpointed(module: nn.Module, x: Tensor) -> Tensor:
     return result
 
 
-def _is_on(settings: CompileSettings, device: torch.device) -> bool:
-    return settings.enabled == "on" or (settings.enabled == "auto" and device.type == "cuda")
+def _checkpoint_blocks(model: nn.Module) -> None:
+    """Lets a network keep the inputs of its blocks alone, in place."""
+    # Partials of bound methods, not closures: a copy of the model gets methods of its own.
+    if isinstance(model, DyNet):
+        model.forward = functools.partial(model.forward, run=checkpointed)  # type: ignore[method-assign]
+        return
+    for block in blocks_of(model):
+        block.forward = functools.partial(_recomputed, block.forward)
+
+
+def _recomputed(forward: Callable[..., Tensor], *args: Any, **kwargs: Any) -> Tensor:
+    """A block's result, of which only the inputs are kept; its random draws are the same the second time."""
+    if not torch.is_grad_enabled():
+        return forward(*args, **kwargs)
+    result: Tensor = checkpoint(forward, *args, use_reentrant=False, **kwargs)
+    return result
+
+
+def _is_on(settings: CompileSettings, device: torch.device, model: nn.Module) -> bool:
+    automatic = device.type == "cuda" and isinstance(model, DyNet)
+    return settings.enabled == "on" or (settings.enabled == "auto" and automatic)
 
 
 def _options(settings: CompileSettings) -> dict[str, bool] | None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from million_ird.errors import UsageError
-from pretrain.models.variants import Variant
+from pretrain.models.variants import AnyVariant
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,14 @@ class DrawSettings:
             raise UsageError(f"draw.between: got {self.between}, expected 0 or more")
 
 
-def by_size(variants: Sequence[Variant]) -> list[Variant]:
+def by_size(variants: Sequence[AnyVariant]) -> list[AnyVariant]:
     """The variants from the fewest applications of blocks to the most; equal ones in the order of their names."""
     return sorted(variants, key=lambda variant: (variant.applications, variant.name))
 
 
-def draw_variants(seed: int, step: int, settings: DrawSettings, variants: Sequence[Variant]) -> tuple[Variant, ...]:
+def draw_variants(
+    seed: int, step: int, settings: DrawSettings, variants: Sequence[AnyVariant]
+) -> tuple[AnyVariant, ...]:
     """The variants that step `step` (from 0) trains, the largest first.
 
     One under the rule "random"; under "sandwich" the largest, the smallest and the drawn ones between. The order in
@@ -70,7 +72,7 @@ def draw_variants(seed: int, step: int, settings: DrawSettings, variants: Sequen
     return (max((v for v in ordered if shares[v.name] > 0), key=lambda v: (v.applications, v.name)),)
 
 
-def shares_of(settings: DrawSettings, variants: Sequence[Variant]) -> dict[str, float]:
+def shares_of(settings: DrawSettings, variants: Sequence[AnyVariant]) -> dict[str, float]:
     """Relative share of steps of each variant by name; those that the settings leave out have 0."""
     names = [variant.name for variant in variants]
     unknown = [name for name in settings.probability if name not in names]
@@ -81,7 +83,7 @@ def shares_of(settings: DrawSettings, variants: Sequence[Variant]) -> dict[str, 
     return {name: settings.probability.get(name, 0.0) for name in names}
 
 
-def _sandwich(seed: int, step: int, between: int, ordered: list[Variant]) -> tuple[Variant, ...]:
+def _sandwich(seed: int, step: int, between: int, ordered: list[AnyVariant]) -> tuple[AnyVariant, ...]:
     if len(ordered) < 2:
         return tuple(ordered)
     middle = ordered[1:-1]

@@ -38,15 +38,16 @@ class Ema:
 
     def __init__(self, model: nn.Module, settings: EmaSettings) -> None:
         self._settings = settings
-        self._live = dict(model.state_dict(keep_vars=True))
+        self._live = dict(model.state_dict(keep_vars=True))  # whole numbers among them are no weights: they stay
         self._means = {name: value.detach().clone() for name, value in self._live.items()}
 
     @torch.no_grad()
     def update(self, step: int) -> None:
         """Takes the weights after step `step` (from 0) in."""
         weight = 1.0 - self._settings.decay_at(step)
-        live = [value.detach() for value in self._live.values()]
-        torch._foreach_lerp_(list(self._means.values()), live, weight)
+        counted = [name for name, value in self._live.items() if value.is_floating_point()]
+        live = [self._live[name].detach() for name in counted]
+        torch._foreach_lerp_([self._means[name] for name in counted], live, weight)
 
     def state(self) -> dict[str, Tensor]:
         """The averages, to be saved; not a copy."""

@@ -20,10 +20,10 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
-from million_ird.errors import MissingExtraError
+from million_ird.errors import MissingExtraError, UsageError
 from million_ird.store import Store
 from pretrain.models.dynet import MULTIPLE, DyNet
-from pretrain.models.variants import Variant
+from pretrain.models.variants import AnyVariant, Variant
 
 Form = Literal["program", "onnx"]
 SMALLEST = MULTIPLE + 1
@@ -63,7 +63,7 @@ def _rows(length: int) -> Tensor:
     return torch.minimum(position, 2 * (length - 1) - position)
 
 
-def export(model: DyNet, variant: Variant, path: Path, form: Form) -> None:
+def export(model: nn.Module, variant: AnyVariant, path: Path, form: Form) -> None:
     """Writes one variant of a network to a file.
 
     Args:
@@ -73,10 +73,12 @@ def export(model: DyNet, variant: Variant, path: Path, form: Form) -> None:
         form: "program" for `torch.export.load(path).module()(image)`, or "onnx".
 
     Raises:
-        UsageError: the network cannot run the variant.
+        UsageError: the network is no DyNet, or cannot run the variant.
         MissingExtraError: ONNX is asked for and its packages are absent.
         StoreError: the file cannot be written.
     """
+    if not isinstance(model, DyNet) or not isinstance(variant, Variant):
+        raise UsageError("only networks of the family dynet can be exported; load others by from_pretrained")
     if form == "onnx":
         _require_onnx()
     program = trace(model, variant)

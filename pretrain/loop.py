@@ -10,12 +10,11 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F  # noqa: N812
 
 from million_ird.errors import MillionIrdError, UsageError
 from pretrain.checkpoint import Checkpoint, Checkpoints
@@ -26,8 +25,9 @@ from pretrain.final_model import write_final_model
 from pretrain.first_weights import read_init
 from pretrain.guard import Guard
 from pretrain.logs import RunLog, StepRecord
+from pretrain.models.families import before_step, spares_parameters
 from pretrain.models.pretrained import load_weights, weights_metadata
-from pretrain.models.variants import Variant
+from pretrain.objective import Objective
 from pretrain.optimizer import make_optimizer, set_learning_rate
 from pretrain.ranks import Ranks
 from pretrain.recipe import TrainingRecipe
@@ -35,7 +35,7 @@ from pretrain.run_folder import open_run
 from pretrain.say import to_stderr
 from pretrain.schedule import learning_rate
 from pretrain.signals import StopRequest
-from pretrain.step import Loss, Precision, StepResult, StepSettings, training_step
+from pretrain.step import Precision, StepResult, StepSettings, training_step
 from pretrain.tally import Tally
 from pretrain.training import Batch, Batches, Judge, Training
 from pretrain.validate import mean_score
@@ -96,7 +96,7 @@ class Loop:
         self._checkpoints = Checkpoints(out, recipe.checkpoint, self._say)
         more = {RECIPE: recipe.to_toml(), STREAM: training.source.fingerprint}
         self._metadata = weights_metadata(training.model, self._variants, {**training.metadata, **more})
-        self._how = step_settings(recipe, ranks.device, training.loss)
+        self._how = step_settings(recipe, ranks.device, training.objective)
         checkpoint = ranks.from_first(self._checkpoints.newest)
         self._load_weights(checkpoint)
         torch.manual_seed(recipe.seed)  # whatever may draw from the global generator draws the same in every run
@@ -112,7 +112,7 @@ class Loop:
             RunLog(out, recipe.log, recipe.steps, self._step, log_window, ranks.device) if ranks.is_first else None
         )
         compile_model(self._model, recipe.compile, ranks.device)
-        self._shared = ranks.share_gradients(self._model, _some_unused(recipe, self._variants))
+        self._shared = ranks.share_gradients(self._model, spares_parameters(recipe.model, self._variants))
 
     def run(self, stop: StopRequest) -> int:
         """Steps until the end or a request to stop; the exit code."""
@@ -157,6 +157,7 @@ class Loop:
         variants = draw_variants(recipe.seed, step, recipe.draw, self._variants)
         rate = learning_rate(step, recipe.steps, recipe.optimizer.lr, recipe.schedule)
         set_learning_rate(self._optimizer, rate)
+        before_step(self._model, step)
         result = training_step(
             self._shared, batch, variants, self._optimizer, self._guard, self._how, self._ranks.gather
         )
@@ -272,7 +273,11 @@ class Loop:
             self._training.source.check(checkpoint.counters["stream"])
             load_weights(self._training.model, checkpoint.model, str(self._checkpoints.path(checkpoint.step)))
         elif init:
-            load_weights(self._training.model, self._ranks.from_first(lambda: read_init(init)), f"init = {init}")
+            load_weights(
+                self._training.model,
+                self._ranks.from_first(lambda: read_init(init, self._recipe.model)),
+                f"init = {init}",
+            )
 
     def _restore(self, checkpoint: Checkpoint) -> Mapping[str, Any]:
         """Takes all other state of a checkpoint over; returns that of the log."""
@@ -287,7 +292,7 @@ class Loop:
         return window
 
 
-def step_settings(recipe: TrainingRecipe, device: torch.device, loss: Loss = F.l1_loss) -> StepSettings:
+def step_settings(recipe: TrainingRecipe, device: torch.device, objective: Objective) -> StepSettings:
     """How the steps of a recipe are computed on a device."""
     automatic: Precision = "bf16" if device.type == "cuda" else "fp32"
     return StepSettings(
@@ -295,11 +300,5 @@ def step_settings(recipe: TrainingRecipe, device: torch.device, loss: Loss = F.l
         precision=automatic if recipe.precision == "auto" else recipe.precision,
         distil=recipe.draw.rule == "sandwich" and recipe.draw.distil,
         clip_norm=recipe.optimizer.clip_norm,
-        loss=loss,
+        objective=objective,
     )
-
-
-def _some_unused(recipe: TrainingRecipe, variants: Sequence[Variant]) -> bool:
-    """Whether a step may leave parameters without gradient: only in the unshared control, of which a shallower variant
-    runs the first blocks of each level."""
-    return not recipe.model.shared and any(variant.repeats != variants[0].repeats for variant in variants)

@@ -1,4 +1,5 @@
-"""Losses between a restored picture and the clean one: L1, structural similarity, and L1 of the spectra.
+"""Losses between a restored picture and the clean one: L1, Charbonnier, structural similarity, and L1 of
+the spectra.
 
 Pictures are (B, C, H, W), range 0 to 1, float32 or better (out of autocast). Where a weight is given, (B, 1, H, W) of 0
 or more, losses of pixels are weighted means over the whole batch; where all weights are 0 they are 0.
@@ -13,12 +14,19 @@ from torch.nn import functional
 
 _SIDE, _SIGMA = 11, 1.5
 _C1, _C2 = 0.01**2, 0.03**2
+_ROUNDING = 1e-3
 _SSIM_WEIGHT, _FREQUENCY_WEIGHT = 1.0, 0.1
 
 
 def l1_loss(restored_BCHW: Tensor, clean_BCHW: Tensor, weight_B1HW: Tensor | None = None) -> Tensor:
     """Mean absolute difference."""
     return _mean((restored_BCHW - clean_BCHW).abs(), weight_B1HW)
+
+
+def charbonnier_loss(restored_BCHW: Tensor, clean_BCHW: Tensor, weight_B1HW: Tensor | None = None) -> Tensor:
+    """Mean of √(difference² + 10⁻⁶): L1 with a round bottom (Charbonnier et al., Two Deterministic Half-Quadratic
+    Regularization Algorithms for Computed Imaging, ICIP 1994; 10⁻³ squared as restoration networks have it)."""
+    return _mean(torch.sqrt((restored_BCHW - clean_BCHW) ** 2 + _ROUNDING**2), weight_B1HW)
 
 
 def ssim(restored_BCHW: Tensor, clean_BCHW: Tensor, weight_B1HW: Tensor | None = None) -> Tensor:

@@ -27,7 +27,9 @@ from pretrain.guard import GuardSettings
 from pretrain.logs import LogSettings
 from pretrain.masking import MaskSettings, cells_across
 from pretrain.models.dynet import DyNetSettings
-from pretrain.models.variants import SHIPPED, Variant
+from pretrain.models.families import ModelSettings, check_variants, default_variants, scale_of
+from pretrain.models.variants import WHOLE, AnyVariant, Variant
+from pretrain.objective import LossSettings
 from pretrain.optimizer import OptimizerSettings
 from pretrain.schedule import ScheduleSettings
 from pretrain.stream.settings import StreamSettings
@@ -40,12 +42,12 @@ FREE = (
     *("stream.workers", "stream.prefetch", "stream.cache", "stream.cache_gb"),
     *("stream.max_damaged_share", "stream.damage_grace"),
     *("compile", "checkpoint", "log", "guard.most_in_a_row"),
-    *("tasks.*.clean", "tasks.*.degraded", "tasks.*.dataset", "reading"),
+    *("tasks.*.clean", "tasks.*.degraded", "tasks.*.dataset", "tasks.*.triples", "reading"),
 )
 """Settings that may differ when a run is resumed; `*` is any name. Of the data not the place counts but the stream's
 fingerprint, which is in the checkpoint. `accumulate` changes no sample and the gradient only in its last digits."""
 
-LISTED_LOCATIONS = ("dataset", "tasks.*.clean", "tasks.*.degraded", "tasks.*.dataset")
+LISTED_LOCATIONS = ("dataset", "tasks.*.clean", "tasks.*.degraded", "tasks.*.dataset", "tasks.*.triples")
 """Settings that are lists of paths or URLs, `*` being any name; a single one may be given as text."""
 
 LOCATIONS = ("init", *LISTED_LOCATIONS)
@@ -73,11 +75,14 @@ class TrainingRecipe:
     """Micro-batches into which a rank cuts its share of the batch, where memory is short."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Of forward and backward passes; "auto" is bf16 on a GPU and fp32 on the CPU. Weights are always float32."""
-    model: DyNetSettings = field(default_factory=DyNetSettings)
-    """The network's shape."""
-    variants: Mapping[str, tuple[int, ...]] = field(default_factory=lambda: {v.name: v.repeats for v in SHIPPED})
-    """Variants by name: repeats of encoder levels 1 to 3 and latent, which the decoder mirrors, or seven numbers with
-    decoder levels 1 to 3 last. Default: the paper's large [4, 6, 6, 8] and small [2, 3, 3, 4]."""
+    model: ModelSettings = field(default_factory=DyNetSettings)
+    """The network and its shape; `family` says which network it is."""
+    variants: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Of DyNet, variants by name: repeats of encoder levels 1 to 3 and latent, which the decoder mirrors, or seven
+    numbers with decoder levels 1 to 3 last. Empty: the paper's large [4, 6, 6, 8] and small [2, 3, 3, 4]. Other
+    networks have none."""
+    loss: LossSettings = field(default_factory=LossSettings)
+    """What is minimised."""
     draw: DrawSettings = field(default_factory=DrawSettings)
     """Which variants a step trains."""
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
@@ -101,16 +106,18 @@ class TrainingRecipe:
                 raise UsageError(f"{name}: got {getattr(self, name)}, expected at least {least}")
         if self.batch % self.accumulate:
             raise UsageError(f"accumulate: {self.accumulate} micro-batches cannot share a batch of {self.batch} evenly")
-        if not self.variants:
-            raise UsageError("variants: at least one is needed")
+        if not self.variants:  # spelled out, so that the resolved recipe says what is trained
+            own = {variant.name: variant.repeats for variant in default_variants(self.model) if variant.repeats}
+            object.__setattr__(self, "variants", own)
+        check_variants(self.model, self.trained_variants())
         shares_of(self.draw, self.trained_variants())
         length = self.schedule.over or self.steps
         if self.schedule.shape == "cosine" and self.schedule.warmup >= length:
             raise UsageError(f"schedule.warmup: {self.schedule.warmup} steps leave nothing of {length} for the cosine")
 
-    def trained_variants(self) -> tuple[Variant, ...]:
-        """The recipe's variants, in its order."""
-        return tuple(Variant.of(name, repeats) for name, repeats in self.variants.items())
+    def trained_variants(self) -> tuple[AnyVariant, ...]:
+        """The recipe's variants, in its order, or the one way to run a network that has none."""
+        return tuple(Variant.of(name, repeats) for name, repeats in self.variants.items()) or (WHOLE,)
 
     @cached_property
     def resolved(self) -> dict[str, Any]:
@@ -144,6 +151,11 @@ class PretrainRecipe(TrainingRecipe):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if scale_of(self.model) > 1:
+            raise UsageError(
+                f"model.scale: pre-training gives crops back at their own size, so the scale must be 1, not "
+                f"{scale_of(self.model)}; super-resolution is a task of `million-ird finetune`"
+            )
         for _, side in self.stream.stages:
             cells_across(side, self.mask)
 

@@ -11,19 +11,16 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import torch
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from million_ird.errors import UsageError
 from pretrain.guard import Guard, Verdict
-from pretrain.models.variants import Variant
-
-Loss = Callable[[Tensor, Tensor], Tensor]
-"""(output_BCHW, target_BCHW), both float32 → a scalar: the mean over the micro-batch."""
+from pretrain.models.variants import AnyVariant
+from pretrain.objective import Objective
 
 Precision = Literal["fp32", "bf16"]
 
@@ -40,7 +37,11 @@ class Samples(Protocol):
 
     @property
     def targets(self) -> Tensor:
-        """uint8 (B, 3, H, W), what it should say."""
+        """uint8 (B, 3, scale·H, scale·W), what it should say."""
+
+    @property
+    def masks(self) -> Tensor | None:
+        """uint8 (B, 1, scale·H, scale·W), 1 where the input is degraded; None where nothing is known of that."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,8 @@ class StepSettings:
     """With several variants: the first is trained on the target, the others on its detached output."""
     clip_norm: float = 0.0
     """Gradients longer than this are shortened to it; 0: never."""
-    loss: Loss = F.l1_loss
-    """L1, the mean over all numbers (paper)."""
+    objective: Objective = field(default_factory=Objective)
+    """What is minimised; by itself L1, the mean over all numbers (paper)."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def alone(numbers: Sequence[float]) -> list[list[float]]:
 def training_step(
     model: nn.Module,
     samples: Samples,
-    variants: Sequence[Variant],
+    variants: Sequence[AnyVariant],
     optimizer: torch.optim.Optimizer,
     guard: Guard,
     settings: StepSettings,
@@ -98,7 +99,7 @@ def training_step(
 ) -> StepResult:
     """Trains `variants` on one batch, of which `samples` is this rank's share, unless the guard forbids it.
 
-    `model` is called as `model(x_BCHW, variant=variant)`; wrapped in `DistributedDataParallel` its gradients become
+    `model` is called by the settings' objective; wrapped in `DistributedDataParallel` its gradients become
     means over the ranks. Every rank must call with the same variants and comes to the same verdict. The guard takes
     the verdict down.
 
@@ -126,7 +127,7 @@ def training_step(
 
 
 def accumulate_gradients(
-    model: nn.Module, samples: Samples, variants: Sequence[Variant], settings: StepSettings
+    model: nn.Module, samples: Samples, variants: Sequence[AnyVariant], settings: StepSettings
 ) -> Tensor:
     """Adds the gradient of the batch to the parameters' `grad`.
 
@@ -134,22 +135,25 @@ def accumulate_gradients(
         float64 (variants + 1,) on the model's device: the loss of each variant and the PSNR, means over the samples.
     """
     device = next(model.parameters()).device
-    inputs, targets = (_micro_batches(part, settings.accumulate, device) for part in (samples.inputs, samples.targets))
+    parts = (_micro_batches(part, settings.accumulate, device) for part in (samples.inputs, samples.targets))
+    given = samples.masks if settings.objective.uses_masks else None
+    masks = None if given is None else _micro_batches(given, settings.accumulate, device)
     sums = torch.zeros(len(variants) + 1, dtype=torch.float64, device=device)
     scale = 1.0 / (settings.accumulate * len(variants))
-    for index, (input_u8, target_u8) in enumerate(zip(inputs, targets, strict=True)):
+    for index, (input_u8, target_u8) in enumerate(zip(*parts, strict=True)):
         x_BCHW, target_BCHW = to_float(input_u8), to_float(target_u8)
+        mask_B1HW = None if masks is None else masks[index].float()
         wanted_BCHW = target_BCHW
         for place, variant in enumerate(variants):
             last = index == settings.accumulate - 1 and place == len(variants) - 1
             with _gradients_shared(model, last):
                 with autocast(device, settings.precision):
-                    output_BCHW = model(x_BCHW, variant=variant)
-                loss = settings.loss(output_BCHW.float(), wanted_BCHW)
+                    outcome = settings.objective.run(model, x_BCHW, variant)
+                loss = settings.objective.loss(outcome, wanted_BCHW, mask_B1HW)
                 (loss * scale).backward()  # type: ignore[no-untyped-call]
             sums[place] += loss.detach()
             if place == 0:
-                first_BCHW = output_BCHW.detach().float()
+                first_BCHW = outcome.restored_B3HW.detach().float()
                 sums[-1] += mean_psnr(first_BCHW, target_BCHW)
                 wanted_BCHW = first_BCHW if settings.distil else target_BCHW
     return sums / settings.accumulate

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pretrain.models.variants import Variant
+from pretrain.models.variants import AnyVariant
 
 
 @dataclass
@@ -21,11 +21,11 @@ class Tally:
     """Samples that stood in for damaged ones."""
 
     @classmethod
-    def fresh(cls, variants: tuple[Variant, ...]) -> Tally:
+    def fresh(cls, variants: tuple[AnyVariant, ...]) -> Tally:
         names = [variant.name for variant in variants]
         return cls(dict.fromkeys(names, 0), dict.fromkeys(names, 0.0))
 
-    def add(self, variants: tuple[Variant, ...], seconds: float, skipped: bool) -> None:
+    def add(self, variants: tuple[AnyVariant, ...], seconds: float, skipped: bool) -> None:
         """Takes one step down."""
         whole = sum(variant.applications for variant in variants)
         for variant in variants:

@@ -14,6 +14,7 @@ from pretrain.first_weights import first_network
 from pretrain.heldout import heldout_tasks
 from pretrain.launch import Device, launch_run
 from pretrain.loop import run_training
+from pretrain.objective import objective_of
 from pretrain.ranks import Ranks
 from pretrain.recipe import PretrainRecipe
 from pretrain.run_folder import has_begun
@@ -63,6 +64,7 @@ def assemble(recipe: PretrainRecipe, out: Path, ranks: Ranks) -> Training:
     return Training(
         recipe=recipe,
         model=first_network(recipe),
+        objective=objective_of(recipe.loss, recipe.model),
         source=stream,
         judge=judge,
         validate_every=recipe.validation.every,

@@ -8,12 +8,11 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
-from pretrain.models.dynet import DyNet
+from pretrain.objective import Objective
 from pretrain.recipe import TrainingRecipe
-from pretrain.step import Loss, Samples
+from pretrain.step import Samples
 from pretrain.validate import Scores
 
 
@@ -72,8 +71,10 @@ class Training:
 
     recipe: TrainingRecipe
     """Steps, optimiser, draw of variants and the like."""
-    model: DyNet
-    """On the CPU, with random weights, equal on every rank."""
+    model: nn.Module
+    """A network of the recipe's family, on the CPU, with random weights, equal on every rank."""
+    objective: Objective
+    """What is minimised."""
     source: Source
     """Where batches come from."""
     judge: Judge | None
@@ -84,5 +85,3 @@ class Training:
     """Text to keep with the weights, `licences` for example; network, recipe and fingerprint are added."""
     describe: Callable[[Any], Mapping[str, float]] = field(default=lambda batch: {})
     """Numbers of a batch to log as means: fractions of masked cells and the like."""
-    loss: Loss = F.l1_loss
-    """What is minimised."""

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
+from torch import nn
+
 from pretrain.models.counting import count_operations, parameters
 from pretrain.models.dynet import DyNet
-from pretrain.models.variants import Variant
+from pretrain.models.families import family_of, scale_of, settings_of
+from pretrain.models.variants import AnyVariant, Variant
 
 SIDE = 224
 """Side of the image for which the card counts operations, the size of the papers' tables."""
 
 
-def model_card(name: str, model: DyNet, variants: Sequence[Variant], metadata: Mapping[str, str]) -> str:
+def model_card(name: str, model: nn.Module, variants: Sequence[AnyVariant], metadata: Mapping[str, str]) -> str:
     """The card's text.
 
     Args:
@@ -25,30 +28,51 @@ def model_card(name: str, model: DyNet, variants: Sequence[Variant], metadata: M
     """
     front = ["---", *_license(metadata), "library_name: million-ird", "pipeline_tag: image-to-image"]
     front += ["tags:", "- image-restoration", "- denoising", "---", ""]
-    kind = "shared blocks (DyNet)" if model.settings.shared else "blocks of their own (PromptIR-shaped control)"
+    scale = scale_of(settings_of(model))
+    size = "images of any size" if scale == 1 else f"images of any size and gives them with {scale} times the sides"
     body = [
         f"# {_plain(name)}",
         "",
-        f"An image restoration network of million-ird with {kind}, width {model.settings.width},",
-        f"{parameters(model):,} parameters, prompts on the {model.settings.prompt_placement}.",
-        "It takes and gives RGB images of any size, values 0 to 1; the result is not clamped.",
+        f"An image restoration network of million-ird: {_kind(model)}, {parameters(model):,} parameters.",
+        f"It takes RGB {size}, values 0 to 1; the result is not clamped.",
         "",
-        f"| variant | repeats | multiply-accumulates at {SIDE} × {SIDE} |",
-        "| --- | --- | ---: |",
-        *(_variant_row(model, variant) for variant in variants),
-        "",
-        "The variants are the same weights: a variant says how often each block is applied.",
+        *_costs(model, variants),
         "",
         "```python",
         "from pretrain.models.pretrained import from_pretrained",
         "",
         'pretrained = from_pretrained("path/to/this/folder")',
-        f'restored = pretrained.model(image, pretrained.variant("{variants[0].name}"))  # (B, 3, H, W), 0 to 1',
+        f"restored = pretrained.model({_arguments(variants[0])})  # image: (B, 3, H, W), 0 to 1",
         "```",
         "",
         *_data(metadata),
     ]
     return "\n".join(front + body)
+
+
+def _kind(model: nn.Module) -> str:
+    if not isinstance(model, DyNet):
+        return family_of(settings_of(model)).title
+    kind = "shared blocks (DyNet)" if model.settings.shared else "blocks of their own (PromptIR-shaped control)"
+    return f"{kind}, width {model.settings.width}, prompts on the {model.settings.prompt_placement}"
+
+
+def _costs(model: nn.Module, variants: Sequence[AnyVariant]) -> list[str]:
+    """What a pass takes: a table of DyNet's variants, or a line."""
+    if not isinstance(model, DyNet):
+        giga = family_of(settings_of(model)).macs(model, SIDE, SIDE).total / 1e9
+        return [f"One pass over {SIDE} × {SIDE} pixels takes {giga:.2f} G multiply-accumulates."]
+    return [
+        f"| variant | repeats | multiply-accumulates at {SIDE} × {SIDE} |",
+        "| --- | --- | ---: |",
+        *(_variant_row(model, variant) for variant in variants if isinstance(variant, Variant)),
+        "",
+        "The variants are the same weights: a variant says how often each block is applied.",
+    ]
+
+
+def _arguments(variant: AnyVariant) -> str:
+    return f'image, pretrained.variant("{variant.name}")' if variant.arguments else "image"
 
 
 def _license(metadata: Mapping[str, str]) -> list[str]:

@@ -11,8 +11,8 @@ Shape letters: B images, C channels, H height, W width (all of the small image).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +29,8 @@ STEPS = 3
 class CARNSettings:
     """What decides CARN's shapes. The defaults are CARN; `efficient` makes it CARN-M."""
 
+    family: Literal["carn"] = field(default="carn", kw_only=True)
+    """Of the network: CARN and CARN-M."""
     scale: int = 2
     """Side of the result per side of the input where the call names none: one of `scales`."""
     scales: tuple[int, ...] = SCALES

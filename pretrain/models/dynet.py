@@ -16,7 +16,7 @@ Level 1 has the full resolution and `width` channels; each level below has half 
 # ruff: noqa: N803, N806 - shape suffixes are upper case
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
@@ -39,6 +39,8 @@ _PROMPT_CHANNELS = {"latent": 320, "level_3": 128, "level_2": 64, "level_1": 32}
 class DyNetSettings:
     """The recipe's section `[model]`: what decides the shapes of the weights and where prompts stand."""
 
+    family: Literal["dynet"] = field(default="dynet", kw_only=True)
+    """Of the network: DyNet and its controls."""
     width: int = PUBLISHED_WIDTH
     """Channels at level 1, an even number; everything else, prompts included, scales with it (authors' code: 48)."""
     heads: tuple[int, int, int, int] = (1, 2, 4, 8)

@@ -12,8 +12,8 @@ Shape letters: B images, C channels, H height, W width (all of the small image).
 # ruff: noqa: N803, N806 - shape suffixes are upper case
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
@@ -29,6 +29,8 @@ LEVELS = 255.0
 class EDSRSettings:
     """What decides EDSR's shapes. The defaults are the full network; `baseline` gives the small one."""
 
+    family: Literal["edsr"] = field(default="edsr", kw_only=True)
+    """Of the network: EDSR."""
     scale: int = 2
     """Side of the result per side of the input: 2, 3 or 4 (paper)."""
     width: int = 256

@@ -16,7 +16,7 @@ a token, M heads, D channels of one head.
 # ruff: noqa: N803, N806 - shape suffixes are upper case
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
@@ -39,6 +39,8 @@ SMALLEST_SIDE = 2
 class ESRTSettings:
     """What decides ESRT's shapes, and where the authors' code does what the paper does not say."""
 
+    family: Literal["esrt"] = field(default="esrt", kw_only=True)
+    """Of the network: ESRT."""
     scale: int = 4
     """Side of the result per side of the input: 2, 3 or 4 (paper)."""
     width: int = 32

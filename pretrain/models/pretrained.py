@@ -1,8 +1,9 @@
 """Networks in folders of the Hugging Face convention: `config.json`, `model.safetensors`, `README.md`.
 
-The weights file says by itself what network it holds, so it may also stand alone: its metadata has `architecture` (JSON
-of `DyNetSettings`), `variants` (JSON: name → repeats), `depth` (JSON: repeats, of a network that shares no blocks) and
-whatever its maker knew besides. Checkpoints of a training run are read as well, and those of the published codes.
+The weights file says by itself what network it holds, so it may also stand alone: its metadata has `architecture`
+(JSON of the settings of its family, DyNet's where none is named), `variants` (JSON: name → repeats, none where a
+network has no variants), `depth` (JSON: repeats, of a DyNet that shares no blocks) and whatever its maker knew besides.
+Checkpoints of a training run are read as well, and those of the published codes.
 """
 
 from __future__ import annotations
@@ -16,15 +17,16 @@ from typing import Any
 
 import safetensors
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from million_ird import settings
 from million_ird.errors import DatasetError, UsageError
 from million_ird.store import Store, explained
 from pretrain.models.card import model_card
 from pretrain.models.dynet import DyNet, DyNetSettings
+from pretrain.models.families import ModelSettings, build_network, check_variants, settings_of
 from pretrain.models.promptir import from_published, is_published
-from pretrain.models.variants import LARGE, SHIPPED, Variant, deepest, named
+from pretrain.models.variants import LARGE, SHIPPED, AnyVariant, Variant, named, variant_of
 from pretrain.weights import read_safetensors, safetensors_bytes
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
@@ -37,22 +39,22 @@ _PICKLES = (".ckpt", ".pth", ".pt")
 class Pretrained:
     """A network with weights, and what is known about it."""
 
-    model: DyNet
-    """In evaluation mode, on the CPU."""
-    variants: tuple[Variant, ...]
+    model: nn.Module
+    """A network of any family, in evaluation mode, on the CPU."""
+    variants: tuple[AnyVariant, ...]
     """Those it was trained for, the first one being the default."""
     metadata: Mapping[str, str] = field(default_factory=dict)
     """What else its maker wrote down: recipe, fingerprint and licences of the data, …"""
 
-    def variant(self, name: str = "") -> Variant:
+    def variant(self, name: str = "") -> AnyVariant:
         """The variant of that name, or the first. Raises UsageError where there is none, naming those there are."""
         return named(name, self.variants) if name else self.variants[0]
 
 
 def save_pretrained(
     folder: str | Path,
-    model: DyNet,
-    variants: Sequence[Variant],
+    model: nn.Module,
+    variants: Sequence[AnyVariant],
     metadata: Mapping[str, str] | None = None,
     name: str = "",
 ) -> None:
@@ -71,7 +73,10 @@ def save_pretrained(
     """
     everything = weights_metadata(model, variants, metadata or {})
     head, data = safetensors_bytes(model.state_dict(), everything)
-    config = {"model_type": "dynet", **{key: json.loads(everything[key]) for key in _described(everything)}}
+    config = {
+        "model_type": settings_of(model).family,
+        **{key: json.loads(everything[key]) for key in _described(everything)},
+    }
     card = model_card(name or Path(folder).absolute().name, model, variants, everything)
     store = Store(str(folder))
     store.write(WEIGHTS, head + bytes(data))
@@ -80,7 +85,7 @@ def save_pretrained(
     store.sweep()
 
 
-def weights_metadata(model: DyNet, variants: Sequence[Variant], more: Mapping[str, str]) -> dict[str, str]:
+def weights_metadata(model: nn.Module, variants: Sequence[AnyVariant], more: Mapping[str, str]) -> dict[str, str]:
     """What a weights file needs to be read back by `from_pretrained`, and `more`.
 
     Raises:
@@ -88,15 +93,22 @@ def weights_metadata(model: DyNet, variants: Sequence[Variant], more: Mapping[st
     """
     if not variants:
         raise UsageError("a network is saved with at least one variant")
-    for variant in variants:
-        model.check_variant(variant)
+    _check(model, variants)
     own = {
         "format": "pt",  # what readers of the Hugging Face convention look for
-        ARCHITECTURE: json.dumps(settings.to_dict(model.settings)),
+        ARCHITECTURE: json.dumps(settings.to_dict(settings_of(model))),
         VARIANTS: json.dumps({variant.name: list(variant.repeats) for variant in variants}),
     }
-    depth = {DEPTH: json.dumps(list(model.depth.repeats))} if model.depth else {}
-    return {**more, **own, **depth}
+    depth = model.depth if isinstance(model, DyNet) else None
+    return {**more, **own, **({DEPTH: json.dumps(list(depth.repeats))} if depth else {})}
+
+
+def _check(model: nn.Module, variants: Sequence[AnyVariant]) -> None:
+    """Whether a network can run variants; `UsageError` if not."""
+    check_variants(settings_of(model), variants)
+    for variant in variants:
+        if isinstance(model, DyNet) and isinstance(variant, Variant):
+            model.check_variant(variant)
 
 
 def from_pretrained(location: str | Path) -> Pretrained:
@@ -149,16 +161,15 @@ def weights_file(location: Path) -> Path:
     raise UsageError(f"there is no file or folder {location}")
 
 
-def load_weights(model: DyNet, state: Mapping[str, Tensor], place: str) -> None:
+def load_weights(model: nn.Module, state: Mapping[str, Tensor], place: str) -> None:
     """Puts weights into a model, bit by bit as they are.
 
     Raises:
         DatasetError: they are of another network. The text names `place` and, where that is why, both widths.
     """
     own = model.state_dict()
-    width = state["embed.weight"].shape[0] if "embed.weight" in state and state["embed.weight"].ndim else None
-    if width is not None and width != model.settings.width:
-        raise DatasetError(f"{place} is of width {width}, the network here of width {model.settings.width}")
+    if isinstance(model, DyNet):
+        _check_width(model, state, place)
     for name in sorted(own.keys() | state.keys()):
         if name not in state or name not in own:
             how = "misses" if name not in state else "has, beyond the network's weights,"
@@ -169,19 +180,33 @@ def load_weights(model: DyNet, state: Mapping[str, Tensor], place: str) -> None:
     model.load_state_dict(dict(state))
 
 
+def _check_width(model: DyNet, state: Mapping[str, Tensor], place: str) -> None:
+    width = state["embed.weight"].shape[0] if "embed.weight" in state and state["embed.weight"].ndim else None
+    if width is not None and width != model.settings.width:
+        raise DatasetError(f"{place} is of width {width}, the network here of width {model.settings.width}")
+
+
 def _described(metadata: Mapping[str, str]) -> list[str]:
     return [key for key in (ARCHITECTURE, VARIANTS, DEPTH) if key in metadata]
 
 
-def _describe(path: Path, metadata: Mapping[str, str]) -> tuple[DyNet, tuple[Variant, ...]]:
+@dataclass(frozen=True)
+class _Described:
+    """What metadata say of a network, as settings of a class with one field, which a union needs."""
+
+    model: ModelSettings
+
+
+def _describe(path: Path, metadata: Mapping[str, str]) -> tuple[nn.Module, tuple[AnyVariant, ...]]:
     """The network that metadata tell of, with weights yet to come, and its variants."""
     try:
-        shape = settings.from_dict(DyNetSettings, json.loads(metadata[ARCHITECTURE]))
-        variants = tuple(Variant.of(name, repeats) for name, repeats in json.loads(metadata[VARIANTS]).items())
-        depth = Variant.of(DEPTH, json.loads(metadata[DEPTH])) if DEPTH in metadata else deepest(variants)
-        model = DyNet(shape, None if shape.shared else depth)
-        for variant in variants:
-            model.check_variant(variant)
+        shape = settings.from_dict(_Described, {"model": json.loads(metadata[ARCHITECTURE])}).model
+        variants = tuple(variant_of(name, repeats) for name, repeats in json.loads(metadata[VARIANTS]).items())
+        if DEPTH in metadata and isinstance(shape, DyNetSettings):
+            model: nn.Module = DyNet(shape, Variant.of(DEPTH, json.loads(metadata[DEPTH])))
+        else:
+            model = build_network(shape, variants)
+        _check(model, variants)
     except KeyError as error:
         raise DatasetError(f"{path} does not say what network it holds: its metadata have no {error}") from error
     except (UsageError, ValueError, TypeError, AttributeError) as error:  # whatever a stranger wrote as JSON

@@ -13,8 +13,8 @@ Shape letters: B images, C channels, H height, W width (all of the small image).
 # ruff: noqa: N803, N806 - shape suffixes are upper case
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +28,8 @@ from pretrain.models.upsampling import SCALES, check_scale, low_resolution, upsa
 class RDNSettings:
     """What decides RDN's shapes."""
 
+    family: Literal["rdn"] = field(default="rdn", kw_only=True)
+    """Of the network: RDN."""
     scale: int = 2
     """Side of the result per side of the input: 2, 3 or 4 (paper)."""
     blocks: int = 16

@@ -123,7 +123,12 @@ def deepest(variants: Sequence[Variant]) -> Variant:
     )
 
 
-def named(name: str, variants: Sequence[Variant]) -> Variant:
+def variant_of(name: str, repeats: Sequence[int]) -> AnyVariant:
+    """What `Variant.of` makes of some repeats, and `WHOLE` of none."""
+    return Variant.of(name, repeats) if repeats or name != WHOLE.name else WHOLE
+
+
+def named(name: str, variants: Sequence[AnyVariant]) -> AnyVariant:
     """The variant of that name.
 
     Raises:

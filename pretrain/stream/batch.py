@@ -32,5 +32,12 @@ class Batch:
     substituted: int
     """Samples whose own patch was damaged and that show another one."""
 
+    @property
+    def masks(self) -> Tensor:
+        """Pixels of the cells that were corrupted or filled: uint8, (b, 1, s, s), 1 there and 0 elsewhere."""
+        cell = self.inputs.shape[-1] // self.degraded.shape[-1]
+        touched = (self.degraded | self.masked).byte()[:, None]
+        return touched.repeat_interleave(cell, 2).repeat_interleave(cell, 3)
+
     def __len__(self) -> int:
         return len(self.keys)

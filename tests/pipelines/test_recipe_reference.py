@@ -20,8 +20,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs" / "recipes.md"
 def settings_classes(cls: Any) -> Iterator[type]:
     yield cls
     for hint in settings.field_types(cls).values():
-        inner = settings.nested_settings(hint)
-        if inner is not None:
+        for inner in settings.nested_settings(hint):
             yield from settings_classes(inner)
 
 

@@ -26,13 +26,14 @@ from pretrain.guard import GuardSettings
 from pretrain.logs import LogSettings, read_log
 from pretrain.loop import check_shares, run_training
 from pretrain.models.pretrained import from_pretrained
+from pretrain.objective import Objective
 from pretrain.optimizer import OptimizerSettings
 from pretrain.ranks import Ranks
 from pretrain.recipe import TrainingRecipe
 from pretrain.schedule import ScheduleSettings
 from pretrain.signals import StopRequest
 from pretrain.training import Training
-from tests.pretrain.tiny import LARGE, SETTINGS, SMALL, TinySource, tiny_batch
+from tests.pretrain.tiny import LARGE, SETTINGS, SMALL, Spoiled, TinySource, tiny_batch
 
 PLAIN = TrainingRecipe(
     name="tiny",
@@ -72,7 +73,14 @@ class Judge:
 
 def train(out: Path, recipe: TrainingRecipe = PLAIN, resume: bool = False, **more: Any) -> int:
     stop = more.pop("stop", StopRequest())
-    given = {"source": TinySource(), "judge": None, "validate_every": 0, "metadata": {}, **more}
+    given = {
+        "source": TinySource(),
+        "objective": Objective(),
+        "judge": None,
+        "validate_every": 0,
+        "metadata": {},
+        **more,
+    }
     return run_training(
         recipe, lambda: Training(recipe=recipe, model=first_network(recipe), **given), out, resume, Ranks(), stop
     )
@@ -186,7 +194,7 @@ def test_averages_are_judged_saved_and_handed_on_apart(tmp_path: Path) -> None:
         assert all(torch.equal(found[name], value) for name, value in weights.items())
 
 
-class Spoiled:
+class NotFinite:
     """L1, but NaN at chosen calls."""
 
     def __init__(self, *calls: int) -> None:
@@ -198,7 +206,7 @@ class Spoiled:
 
 
 def test_skipped_steps_are_logged_and_are_no_updates(tmp_path: Path) -> None:
-    assert train(tmp_path, loss=Spoiled(2, 3)) == 0
+    assert train(tmp_path, objective=Spoiled(NotFinite(2, 3))) == 0
     skipped = read_log(tmp_path, "skipped")
     assert [(line["step"], line["reason"]) for line in skipped] == [
         (2, "loss is not finite"),
@@ -213,7 +221,7 @@ def test_too_many_skipped_steps_in_a_row_end_the_run_and_leave_the_checkpoints(t
     recipe = replace(PLAIN, guard=GuardSettings(most_in_a_row=2))
     source = TinySource()
     with pytest.raises(MillionIrdError, match="2 steps in a row had to be skipped, the last at step 6: loss is not"):
-        train(tmp_path, recipe, loss=Spoiled(5, 6), source=source)
+        train(tmp_path, recipe, objective=Spoiled(NotFinite(5, 6)), source=source)
     assert source.closed == 1
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000003"]
     assert train(tmp_path, recipe, resume=True) == 0
@@ -243,7 +251,7 @@ def test_a_run_begins_with_the_weights_it_is_given_unless_it_goes_on(tmp_path: P
         return F.l1_loss(output, target)
 
     spied: list[Tensor] = []
-    train(tmp_path / "third", replace(recipe, steps=1), loss=spy)
+    train(tmp_path / "third", replace(recipe, steps=1), objective=Spoiled(spy))
     batch = next(TinySource().loader(2, 0, 1, 0, False, substituted=0))
     variant = draw_variants(5, 0, recipe.draw, (LARGE, SMALL))[0]
     torch.testing.assert_close(spied[0], weights(batch.inputs / 255, variant).detach())

@@ -113,7 +113,9 @@ def test_steps_count_where_the_cosine_is_stretched_over_them() -> None:
         ("steps=0", "steps: got 0, expected at least 1"),
         ("batch=true", "batch: got true (true or false), expected a whole number"),
         ("accumulate=3", "accumulate: 3 micro-batches cannot share a batch of 2 evenly"),
-        ("variants={}", "variants: at least one is needed"),
+        ("model={family = 'lmd-vit'}", "variant 'large': LMD-ViT cannot run it"),
+        ("model.family=exrt", 'model.family: got "exrt"'),
+        ("model.scale=2", "model.scale: unknown key"),
         ("variants.small=[1, 1]", "variant 'small': got 2 repeats, expected 4"),
         ("variants.small=[0, 1, 1, 1]", "variant 'small': every level needs a whole number"),
         ("draw.probability.tiny=1", "draw.probability.tiny: there is no such variant; known are large, small"),
@@ -158,7 +160,7 @@ def test_every_setting_has_its_documentation() -> None:
             docs |= field_docs(base)
         missing = [f"{path}.{name}" for name in field_types(cls) if not docs.get(name)]
         for name, hint in field_types(cls).items():
-            if (inner := nested_settings(hint)) is not None:
+            for inner in nested_settings(hint):
                 missing += undocumented(inner, f"{path}.{name}")
         return missing
 

@@ -19,7 +19,7 @@ from pretrain.models.variants import Variant
 from pretrain.optimizer import OptimizerSettings, make_optimizer
 from pretrain.ranks import Ranks
 from pretrain.step import StepResult, StepSettings, accumulate_gradients, mean_psnr, to_float, training_step
-from tests.pretrain.tiny import LARGE, SMALL, TinyBatch, tiny_batch, tiny_network
+from tests.pretrain.tiny import LARGE, SMALL, Spoiled, TinyBatch, tiny_batch, tiny_network
 from tests.pretrain.two_ranks import CASES, train_case, two_ranks
 
 
@@ -137,7 +137,7 @@ def test_a_step_that_must_not_be_changes_nothing(spoil: Any, verdict: str) -> No
     guard = Guard(GuardSettings(spike=10, window=1))
     training_step(model, tiny_batch(0), (LARGE,), optimizer, guard, StepSettings())
     before = copy.deepcopy((model.state_dict(), optimizer.state_dict()))
-    result = training_step(model, tiny_batch(1), (LARGE,), optimizer, guard, StepSettings(loss=spoil))
+    result = training_step(model, tiny_batch(1), (LARGE,), optimizer, guard, StepSettings(objective=Spoiled(spoil)))
     assert result.verdict == verdict
     assert guard.skipped == 1
     for name, value in model.state_dict().items():

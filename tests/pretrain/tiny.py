@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from torch import Tensor
 from million_ird.errors import DatasetError
 from pretrain.models.dynet import DyNet, DyNetSettings
 from pretrain.models.variants import Variant
+from pretrain.objective import Objective, Outcome
 
 LARGE, SMALL = Variant.of("large", (1, 1, 1, 2)), Variant.of("small", (1, 1, 1, 1))
 SIDE = 16
@@ -32,6 +33,18 @@ class TinyBatch:
     inputs: Tensor
     targets: Tensor
     substituted: int = 0
+    masks: Tensor | None = None
+
+
+class Spoiled(Objective):
+    """An objective whose loss is another function of (restored, clean)."""
+
+    def __init__(self, spoil: Callable[[Tensor, Tensor], Tensor]) -> None:
+        super().__init__()
+        self._spoil = spoil
+
+    def loss(self, outcome: Outcome, wanted_B3HW: Tensor, mask_B1HW: Tensor | None) -> Tensor:  # noqa: N803
+        return self._spoil(outcome.restored_B3HW.float(), wanted_B3HW)
 
 
 def tiny_batch(step: int, batch: int = 4, rank: int = 0, ranks: int = 1) -> TinyBatch:

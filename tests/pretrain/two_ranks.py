@@ -25,10 +25,11 @@ from pretrain.guard import Guard, GuardSettings
 from pretrain.launch import torchrun_ranks
 from pretrain.models.dynet import DyNetSettings
 from pretrain.models.variants import Variant
+from pretrain.objective import Objective
 from pretrain.optimizer import OptimizerSettings, make_optimizer
 from pretrain.ranks import Ranks
 from pretrain.step import StepSettings, training_step
-from tests.pretrain.tiny import LARGE, SETTINGS, SMALL, UNSHARED, tiny_batch, tiny_network
+from tests.pretrain.tiny import LARGE, SETTINGS, SMALL, UNSHARED, Spoiled, tiny_batch, tiny_network
 
 STEPS, BATCH = 3, 4
 _ROOT = Path(__file__).resolve().parents[2]
@@ -66,7 +67,8 @@ def train_case(case: Case, ranks: Ranks) -> dict[str, Any]:
     results = []
     for step, variants in enumerate(case.variants):
         spoiled = step == case.spoiled and ranks.rank == ranks.count - 1
-        settings = StepSettings(case.accumulate, "fp32", case.distil, case.clip_norm, _nan if spoiled else F.l1_loss)
+        objective = Spoiled(_nan) if spoiled else Objective()
+        settings = StepSettings(case.accumulate, "fp32", case.distil, case.clip_norm, objective)
         batch = tiny_batch(step, BATCH, ranks.rank, ranks.count)
         results.append(training_step(shared, batch, variants, optimizer, guard, settings, ranks.gather))
     gradients = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from million_ird.errors import UsageError
@@ -23,6 +23,8 @@ SMALLEST_LOCAL_WIDTH = 18
 class GRLSettings:
     """The recipe's section `[model]` for GRL. The defaults are the tiny network for a task without enlarging."""
 
+    family: Literal["grl"] = field(default="grl", kw_only=True)
+    """Of the network: GRL."""
     width: int = 64
     """Channels, a multiple of twice the heads (authors' tiny network)."""
     depths: tuple[int, ...] = (4, 4, 4, 4)

@@ -67,9 +67,12 @@ class LMDViT(nn.Module):
         self.output = nn.Conv2d(channels[-1], 4, 3, padding=1)
         self.apply(_draw_weights)
 
-    def forward(self, image_B3HW: Tensor, *, decisions: Sequence[Tensor] | None = None) -> Tensor:
-        """The restored image; `decisions` as in `predict`."""
-        return self.predict(image_B3HW, decisions=decisions).restored_B3HW
+    def forward(
+        self, image_B3HW: Tensor, *, decisions: Sequence[Tensor] | None = None, explained: bool = False
+    ) -> Tensor | Prediction:
+        """The restored image, or with `explained` also how it was decided; `decisions` as in `predict`."""
+        prediction = self.predict(image_B3HW, decisions=decisions)
+        return prediction if explained else prediction.restored_B3HW
 
     def predict(
         self,

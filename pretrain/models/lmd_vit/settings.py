@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
 from million_ird.errors import UsageError
 
@@ -32,6 +33,8 @@ class DecisionMap:
 class LMDViTSettings:
     """Shapes of the network; the defaults are the authors' (model_hw.py and test.py)."""
 
+    family: Literal["lmd-vit"] = field(default="lmd-vit", kw_only=True)
+    """Of the network: LMD-ViT."""
     width: int = 32
     """Channels of the first stage; all others follow (authors' code)."""
     window: int = 8

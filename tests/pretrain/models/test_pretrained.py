@@ -173,7 +173,7 @@ def test_weights_of_another_shape_name_the_tensor(model: DyNet) -> None:
         ({"architecture": None}, "does not say what network it holds"),
         ({"architecture": "{"}, "what it says of its network cannot be"),
         ({"architecture": "[]"}, "what it says of its network cannot be"),
-        ({"architecture": '{"widht": 8}'}, "did you mean width"),
+        ({"architecture": '{"widht": 8}'}, "did you mean model.width"),
         ({"variants": None}, "does not say what network it holds"),
         ({"variants": "3"}, "what it says of its network cannot be"),
         ({"variants": "{}"}, "what it says of its network cannot be"),

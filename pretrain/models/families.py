@@ -1,0 +1,159 @@
+"""The families of networks: what a recipe's `[model] family` may say, and what becomes of it.
+
+A new network is one more `Family` here and one more member of `ModelSettings`; training, judging and restoring know
+networks by what stands here alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from torch import nn
+
+from million_ird.errors import UsageError
+from pretrain.models.carn import CARN, CARNSettings, EfficientUnit
+from pretrain.models.carn import ResidualUnit as CARNUnit
+from pretrain.models.dynet import DyNet, DyNetSettings
+from pretrain.models.edsr import EDSR, EDSRSettings, ResidualBlock
+from pretrain.models.esrt import ESRT, ESRTSettings, HighPreservingBlock
+from pretrain.models.ghost.network import GhostNetwork, GhostNetworkSettings
+from pretrain.models.grl.block import Block as GRLBlock
+from pretrain.models.grl.network import GRL
+from pretrain.models.grl.settings import GRLSettings
+from pretrain.models.lmd_vit.block import Block as LMDViTBlock
+from pretrain.models.lmd_vit.listing import count_all_kept
+from pretrain.models.lmd_vit.network import LMDViT
+from pretrain.models.lmd_vit.settings import LMDViTSettings
+from pretrain.models.operations import Macs, count_macs
+from pretrain.models.rdn import RDN, RDNSettings, ResidualDenseBlock
+from pretrain.models.restormer import TransformerBlock
+from pretrain.models.variants import SHIPPED, WHOLE, AnyVariant, Variant, deepest
+
+ModelSettings = (
+    DyNetSettings
+    | ESRTSettings
+    | GRLSettings
+    | LMDViTSettings
+    | EDSRSettings
+    | RDNSettings
+    | CARNSettings
+    | GhostNetworkSettings
+)
+"""The recipe's section `[model]`; `family` says which it is."""
+
+
+def _macs(model: nn.Module, height: int, width: int) -> Macs:
+    return count_macs(model, 1, 3, height, width)
+
+
+@dataclass(frozen=True)
+class Family:
+    """One kind of network."""
+
+    name: str
+    """What recipes and commands call it: the value of the settings' `family`."""
+    title: str
+    """What people call it."""
+    settings: type[Any]
+    """What decides its shapes."""
+    build: Callable[[Any], nn.Module]
+    """Settings → the network with random weights. (DyNet's unshared control needs to know its variants, too.)"""
+    blocks: tuple[type[nn.Module], ...]
+    """The modules that do most of the work, one after the other: what is computed again for its gradient, where memory
+    is short."""
+    macs: Callable[[nn.Module, int, int], Macs] = field(default=_macs, kw_only=True)
+    """Multiply-accumulates of one pass over an image of (height, width), of LMD-ViT with every window kept."""
+
+
+FAMILIES = (
+    Family("dynet", "DyNet", DyNetSettings, DyNet, (TransformerBlock,)),
+    Family("esrt", "ESRT", ESRTSettings, ESRT, (HighPreservingBlock,)),
+    Family("grl", "GRL", GRLSettings, GRL, (GRLBlock,)),
+    Family("lmd-vit", "LMD-ViT", LMDViTSettings, LMDViT, (LMDViTBlock,), macs=count_all_kept),
+    Family("edsr", "EDSR", EDSRSettings, EDSR, (ResidualBlock,)),
+    Family("rdn", "RDN", RDNSettings, RDN, (ResidualDenseBlock,)),
+    Family("carn", "CARN", CARNSettings, CARN, (CARNUnit, EfficientUnit)),
+    Family(
+        "ghost",
+        "GhostSR",
+        GhostNetworkSettings,
+        GhostNetwork,
+        (ResidualBlock, ResidualDenseBlock, CARNUnit, EfficientUnit),
+    ),
+)
+
+
+def settings_of(model: nn.Module) -> ModelSettings:
+    """The settings that a network of any family was built from."""
+    settings: ModelSettings = cast(Any, model).settings
+    return settings
+
+
+def family_of(settings: ModelSettings) -> Family:
+    """The family that settings belong to."""
+    return next(family for family in FAMILIES if family.name == settings.family)
+
+
+def build_network(settings: ModelSettings, variants: Sequence[AnyVariant]) -> nn.Module:
+    """The network of some settings that runs `variants`, with random weights from PyTorch's global generator.
+
+    Raises:
+        UsageError: the family has no such variants.
+    """
+    check_variants(settings, variants)
+    if isinstance(settings, DyNetSettings):
+        return DyNet(settings, depth=deepest([each for each in variants if isinstance(each, Variant)]))
+    network: nn.Module = family_of(settings).build(settings)
+    return network
+
+
+def default_variants(settings: ModelSettings) -> tuple[AnyVariant, ...]:
+    """The variants of a network for which none are named: DyNet's large and small, or the one way to run another."""
+    return SHIPPED if isinstance(settings, DyNetSettings) else (WHOLE,)
+
+
+def check_variants(settings: ModelSettings, variants: Sequence[AnyVariant]) -> None:
+    """Whether a family can run variants.
+
+    Raises:
+        UsageError: DyNet's are asked of another network, or DyNet is asked for none.
+    """
+    for variant in variants:
+        if isinstance(variant, Variant) != isinstance(settings, DyNetSettings):
+            raise UsageError(
+                f"variant {variant.name!r}: {family_of(settings).title} cannot run it; variants are DyNet's"
+            )
+
+
+def scale_of(settings: ModelSettings) -> int:
+    """Side of the result per side of the image."""
+    return getattr(settings, "scale", 1)
+
+
+def spares_parameters(settings: ModelSettings, variants: Sequence[AnyVariant]) -> bool:
+    """Whether a training step may leave parameters without gradient: in DyNet's unshared control, of which a shallower
+    variant runs the first blocks of each level, and in a CARN that can enlarge by more than the scale it is trained
+    for."""
+    if isinstance(settings, DyNetSettings):
+        return not settings.shared and any(variant.repeats != variants[0].repeats for variant in variants)
+    dense = settings.network if isinstance(settings, GhostNetworkSettings) else settings
+    return isinstance(dense, CARNSettings) and len(dense.scales) > 1
+
+
+def before_step(model: nn.Module, step: int) -> None:
+    """Tells a network that training step `step` (from 0) begins: GhostSR's noise fades by it."""
+    if isinstance(model, GhostNetwork):
+        model.before_step(step)
+
+
+def for_inference(model: nn.Module) -> nn.Module:
+    """The network in the form that is fastest at inference, which gives the same pictures: itself, or a copy."""
+    return model.frozen() if isinstance(model, GhostNetwork) else model
+
+
+def blocks_of(model: nn.Module) -> list[nn.Module]:
+    """The blocks of a network, see `Family.blocks`."""
+    kinds = family_of(settings_of(model)).blocks
+    return [part for part in model.modules() if isinstance(part, kinds)]
