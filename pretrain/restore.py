@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor, nn
 
 from million_ird.errors import DatasetError, UsageError
 from pretrain.bands import DEFAULT_ROWS, check_rows, restore_banded
+from pretrain.degradations.resize import enlarge
+from pretrain.memory import available_bytes, banded_peak_bytes, peak_bytes
 from pretrain.models.dynet import DyNet, DyNetSettings
+from pretrain.models.families import check_variants, family_of, scale_of, settings_of
 from pretrain.models.variants import AnyVariant, Variant
 from pretrain.picture_table import draw_table
 from pretrain.step import Precision, autocast
-from pretrain.tiles import check_tiles, restore_tiled
+from pretrain.tile_defaults import largest_whole, tiles_for
+from pretrain.tiles import restore_tiled
 
 Picture = NDArray[np.float32]
 """(H, W, 3) RGB, 0 to 1."""
@@ -28,9 +30,6 @@ Mode = Literal["whole", "tiled", "banded"]
 
 _GAP = 4
 """Pixels of white between the pictures of a sheet."""
-_SAFETY = 1.4
-"""Memory is fragmented, and convolutions need work space: the share above what the tensors hold."""
-_CGROUP = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True)
@@ -38,19 +37,19 @@ class RestoreSettings:
     """How a network is run over one picture."""
 
     mode: Mode | Literal["auto"] = "auto"
-    """`whole`: at once. `banded`: in bands of rows, the same result in a fraction of the memory. `tiled`: in
-    overlapping tiles, an approximation in memory that does not grow. `auto`: whole if memory allows, else banded."""
-    tile: int = 512
-    """Side of a tile in pixels, a multiple of 8 (ours: a dataset patch)."""
-    overlap: int = 32
-    """Pixels that neighbouring tiles share, a multiple of 8, at most half a tile (ours)."""
+    """`whole`: at once. `banded`: in bands of rows, the same result in a fraction of the memory; DyNet alone can.
+    `tiled`: in overlapping tiles, an approximation in memory that does not grow. `auto`: whole if memory allows, else
+    banded where the network can, else tiled; of ESRT tiled from 60,000 pixels on."""
+    tile: int | None = None
+    """Side of a tile in pixels of the input; None: the network's own (see `tiles_for`)."""
+    overlap: int | None = None
+    """Pixels that neighbouring tiles share, at most half a tile; None: the network's own."""
     band_rows: int = DEFAULT_ROWS
     """Rows of a band, an even number (ours)."""
     precision: Precision = "fp32"
     """`bf16` halves the memory and is faster on a GPU; results differ by about a level of 255."""
 
     def __post_init__(self) -> None:
-        check_tiles(self.tile, self.overlap)
         check_rows(self.band_rows)
 
 
@@ -62,27 +61,39 @@ class Restorer:
     """Restores pictures by one variant of a network: `restorer(picture) -> picture`.
 
     Args:
-        model: the network; moved to the device, set to evaluation.
-        variant: how often its blocks are applied.
+        model: a network of any family; moved to the device, set to evaluation.
+        variant: of the network.
         settings: whole, tiled or banded.
         device: where it is computed.
         after_part: told, in all modes but `whole`, how many parts of a picture's work are done, and of how many.
+
+    Raises:
+        UsageError: the network cannot run the variant, or cannot be run in that mode or with those tiles.
     """
 
     def __init__(
         self,
-        model: DyNet,
-        variant: Variant,
+        model: nn.Module,
+        variant: AnyVariant,
         settings: RestoreSettings | None = None,
         device: torch.device | None = None,
         after_part: Callable[[int, int], None] | None = None,
     ) -> None:
-        self.settings, self.variant, self.device = settings or RestoreSettings(), variant, device or torch.device("cpu")
-        model.check_variant(variant)
+        settings, self.variant, self.device = settings or RestoreSettings(), variant, device or torch.device("cpu")
+        self._network = settings_of(model)
+        check_variants(self._network, [variant])
+        if isinstance(model, DyNet) and isinstance(variant, Variant):
+            model.check_variant(variant)
+        elif settings.mode == "banded":
+            title = family_of(self._network).title
+            raise UsageError(f"mode banded: DyNet alone can be run in bands; {title} is restored whole or tiled")
+        self._tiles = tiles_for(self._network, settings.tile, settings.overlap)
+        self.settings = replace(settings, tile=self._tiles.side, overlap=self._tiles.overlap)
+        self.scale = scale_of(self._network)
         self._model, self._after_part = model.to(self.device).eval(), after_part
 
     def __call__(self, picture: Picture) -> Picture:
-        """The restored picture, float32 of the same shape, not clipped to [0, 1].
+        """The restored picture, float32, `scale` times the picture's sides, not clipped to [0, 1].
 
         Raises:
             TooLargeError: it does not fit into memory in this mode.
@@ -94,81 +105,56 @@ class Restorer:
         except RuntimeError as error:  # torch has no error of its own for a CPU that is out of memory
             if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):
                 raise
-            raise TooLargeError(f"out of memory in mode {mode}{_ADVICE[mode]}") from None
+            raise TooLargeError(f"out of memory in mode {mode}{self._advice(mode)}") from None
 
     def mode_for(self, height: int, width: int) -> Mode:
         """How a picture of that size will be restored.
 
         Raises:
-            TooLargeError: mode `auto`, and not even bands of it fit into memory.
+            TooLargeError: mode `auto`, and not even bands or tiles of it fit into memory.
         """
         if self.settings.mode != "auto":
             return self.settings.mode
         available = available_bytes(self.device)
-        needed = {}
-        modes: tuple[Mode, ...] = ("whole", "banded")
-        for mode in modes:
-            rows = self.settings.band_rows if mode == "banded" else None
-            needed[mode] = peak_bytes(self._model.settings, height, width, rows, self.settings.precision)
-            if needed[mode] <= available:
-                return mode
+        whole, in_parts = self._needed("whole", height, width), self._needed(self._in_parts, height, width)
+        if whole <= available and height * width <= (largest_whole(self._network) or height * width):
+            return "whole"
+        if in_parts <= available:
+            return self._in_parts
+        parts = {"banded": "bands", "tiled": "tiles"}[self._in_parts]
         raise TooLargeError(
-            f"{width}×{height} pixels need about {needed['banded'] / 1e9:.1f} GB in bands, "
-            f"and {available / 1e9:.1f} GB are free{_ADVICE['banded']}"
+            f"{width}×{height} pixels need about {in_parts / 1e9:.1f} GB in {parts}, "
+            f"and {available / 1e9:.1f} GB are free{self._advice(self._in_parts)}"
         )
 
+    @property
+    def _in_parts(self) -> Literal["banded", "tiled"]:
+        return "banded" if isinstance(self._network, DyNetSettings) else "tiled"
+
+    def _needed(self, mode: Mode, height: int, width: int) -> int:
+        precision = self.settings.precision
+        if mode == "banded" and isinstance(self._network, DyNetSettings):
+            return banded_peak_bytes(self._network, height, width, self.settings.band_rows, precision)
+        if mode == "whole":
+            return peak_bytes(self._network, height, width, precision)
+        side = self._tiles.side
+        sums = 4 * 4 * height * width * self.scale**2  # the result and its weights, float32
+        return peak_bytes(self._network, min(side, height), min(side, width), precision) + sums
+
     def _run(self, image: Tensor, mode: Mode) -> Tensor:
-        settings = self.settings
         if mode == "tiled":
-            return restore_tiled(self._model, image, self.variant, settings.tile, settings.overlap, self._after_part)
-        if mode == "banded":
-            return restore_banded(self._model, image, self.variant, settings.band_rows, self._after_part)
-        result: Tensor = self._model(image, self.variant)
+            return restore_tiled(self._model, image, self.variant, self._tiles, self.scale, self._after_part)
+        if mode == "banded" and isinstance(self._model, DyNet) and isinstance(self.variant, Variant):
+            return restore_banded(self._model, image, self.variant, self.settings.band_rows, self._after_part)
+        result: Tensor = self._model(image, **self.variant.arguments)
         return result
 
-
-_ADVICE: dict[Mode, str] = {
-    "whole": ": choose mode banded, which gives the same result",
-    "banded": ": choose mode tiled, which approximates it",
-    "tiled": ": choose smaller tiles",
-}
-
-
-def peak_bytes(
-    settings: DyNetSettings, height: int, width: int, band_rows: int | None = None, precision: Precision = "fp32"
-) -> int:
-    """About how many bytes it takes at most to restore one picture, weights aside; from above.
-
-    Counted in the widest place, the feed-forward of decoder level 1 (2 · `width` channels): `whole` holds six times
-    its hidden channels and q, k, v besides. In bands that is held for a band and its context only, and for the
-    whole picture what decoder level 1 is joined from and the joined.
-    """
-    hidden = int(2 * settings.width * settings.expansion)
-    inside, between = 6 * hidden + 16 * settings.width, 4 * settings.width + 12
-    rows = height if band_rows is None else min(height, band_rows + 4)
-    channels = inside * rows / height + (between if band_rows is not None else 0)
-    return int(_SAFETY * channels * height * width * (2 if precision == "bf16" else 4))
-
-
-def available_bytes(device: torch.device) -> int:
-    """Free memory of a device; of the CPU, what this process may still take."""
-    if device.type == "cuda":
-        free, _ = torch.cuda.mem_get_info(device)
-        return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    import psutil
-
-    free = int(psutil.virtual_memory().available)
-    limit = _cgroup_number("memory.max")
-    return free if limit is None else min(free, limit - (_cgroup_number("memory.current") or 0))
-
-
-def _cgroup_number(name: str) -> int | None:
-    """A number of this process's container (Linux, version 2), which psutil does not see; None if there is none."""
-    try:
-        text = (_CGROUP / name).read_text().strip()
-    except OSError:
-        return None
-    return int(text) if text.isdigit() else None
+    def _advice(self, mode: Mode) -> str:
+        if mode == "tiled":
+            return ": choose smaller tiles"
+        if mode == "whole" and self._in_parts == "banded":
+            return ": choose mode banded, which gives the same result"
+        return ": choose mode tiled, which approximates it"
 
 
 def choose_device(name: str) -> torch.device:
@@ -219,7 +205,8 @@ def before_after(model: nn.Module, variants: Sequence[AnyVariant], pairs: Sequen
         for seen, clean in pairs:
             image = _image(seen, device)
             restored = [_picture(model(image, **variant.arguments)) for variant in variants]
-            shown = [enlarged(to_pixels(seen), enlargement(seen, clean))]
+            by = enlargement(seen, clean)
+            shown = [to_pixels(seen) if by == 1 else enlarge(to_pixels(seen), by)]
             shown += [to_pixels(np.nan_to_num(picture, posinf=0, neginf=0)) for picture in (*restored, clean)]
             rows.append(shown)
     first = "input" if enlargement(*pairs[0]) == 1 else f"input, bicubic ×{enlargement(*pairs[0])}"
@@ -229,14 +216,6 @@ def before_after(model: nn.Module, variants: Sequence[AnyVariant], pairs: Sequen
 def enlargement(seen: NDArray[Any], clean: NDArray[Any]) -> int:
     """How many times as long as the input's the clean picture's sides are."""
     return int(clean.shape[0] // seen.shape[0])
-
-
-def enlarged(pixels: Pixels, scale: int) -> Pixels:
-    """The picture at `scale` times its sides, by bicubic interpolation, to be looked at."""
-    if scale == 1:
-        return pixels
-    height, width = pixels.shape[:2]
-    return np.asarray(Image.fromarray(pixels).resize((scale * width, scale * height), Image.Resampling.BICUBIC))
 
 
 def side_by_side(rows: Sequence[Sequence[Pixels]]) -> Pixels:

@@ -1,86 +1,110 @@
-"""Restore a large image tile by tile: overlapping tiles, blended smoothly. Approximate, and as fast as the model.
+"""Restore a large image tile by tile: overlapping tiles, blended smoothly. As fast as the network, and approximate.
 
-Attention and prompts look at the statistics of whatever the model is given, so a tile is restored as if it were the
-whole image. `pretrain.bands` is exact; how far off tiles are is measured in docs/large_images.md.
+A tile is restored as if it were the whole image. That is exact for a network whose pixels depend on a neighbourhood
+alone, as long as that reaches no farther than a quarter of the overlap. It is an approximation where a network looks at
+the statistics of the whole image (attention across channels, prompts, means) or divides the image itself into parts.
+How far off it is: docs/large_images.md.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from million_ird.errors import UsageError
+from pretrain.models.variants import AnyVariant
 
-MULTIPLE = 8
-"""Tiles begin and end at multiples of this, the model's total downsampling, so that all see the same pixel grid."""
+
+@dataclass(frozen=True, slots=True)
+class Tiles:
+    """How images are cut; all in pixels of the image given, which may be smaller than the result."""
+
+    side: int
+    """Of a tile; a multiple of `multiple`."""
+    overlap: int
+    """What neighbouring tiles share at least; at most half a tile."""
+    multiple: int = 1
+    """Tiles begin and end at multiples of this (the image's end aside), so that all see the grid by which the network
+    halves the image or cuts it into windows."""
+
+    def __post_init__(self) -> None:
+        if self.side < 1 or self.side % self.multiple:
+            raise UsageError(
+                f"tile: got {self.side}, expected a multiple of {self.multiple}, which this network's tiles must be"
+                if self.multiple > 1
+                else f"tile: got {self.side}, expected 1 or more"
+            )
+        most = self.side // 2 if self.side > self.multiple else 0
+        if not 0 <= self.overlap <= most:
+            raise UsageError(f"overlap: got {self.overlap}, expected 0 to {most} with tiles of {self.side}")
+
+    def spans(self, length: int) -> list[tuple[int, int]]:
+        """Start and end of each tile along one side of an image: as few as will do, evenly spread."""
+        stride = (self.side - self.overlap) // self.multiple * self.multiple
+        count = max(1, math.ceil((length - self.side) / stride) + 1)
+        slack = math.ceil(length / self.multiple) - self.side // self.multiple
+        starts = [self.multiple * (number * slack // max(count - 1, 1)) for number in range(count)]
+        return [(start, min(start + self.side, length)) for start in starts]
 
 
 def restore_tiled(
     model: Callable[..., Tensor],
     image: Tensor,
-    variant: Any,
-    tile: int = 512,
-    overlap: int = 32,
+    variant: AnyVariant,
+    tiles: Tiles,
+    scale: int = 1,
     after_tile: Callable[[int, int], None] | None = None,
 ) -> Tensor:
-    """The restored image, float32 (B, C, H, W) on the device of `image`, of any height and width.
+    """The restored image, float32 (B, C, scale·H, scale·W) on the device of `image`, of any height and width.
 
-    Neighbouring tiles share at least `overlap` pixels, over which their weights pass from one to the other as raised
-    cosines. An image not larger than one tile is given to the model whole.
+    What two tiles share passes from one to the other in the middle half of their overlap, by raised cosines; a tile's
+    outermost quarter, which knows least of what surrounds it, counts nothing. An image not larger than one tile is
+    given to the model whole.
 
     Args:
-        model: called as `model(x, variant=variant)`; a tile's sides are multiples of 8, except at the image's end.
+        model: called as `model(x, **variant.arguments)`.
         image: the image, in [0, 1].
-        tile: side in pixels, a multiple of 8.
-        overlap: pixels, a multiple of 8, at most half a tile.
+        variant: of the network.
+        tiles: how it is cut.
+        scale: side of the model's result per side of its input.
         after_tile: told how many tiles are done, and of how many.
-
-    Raises:
-        UsageError: `tile` or `overlap` out of range.
     """
-    check_tiles(tile, overlap)
     height, width = image.shape[-2:]
-    places = [(y, x) for y in _spans(height, tile, overlap) for x in _spans(width, tile, overlap)]
-    total = torch.zeros(image.shape, dtype=torch.float32, device=image.device)
-    weight = total.new_zeros(height, width)
+    places = [(rows, columns) for rows in tiles.spans(height) for columns in tiles.spans(width)]
+    total = image.new_zeros((*image.shape[:-2], scale * height, scale * width), dtype=torch.float32)
+    weight = total.new_zeros(total.shape[-2:])
     for done, ((top, bottom), (left, right)) in enumerate(places, 1):
-        restored = model(image[..., top:bottom, left:right], variant=variant).float()
-        rows = _window(top, bottom, height, overlap, total.device)
-        share = rows[:, None] * _window(left, right, width, overlap, total.device)
-        total[..., top:bottom, left:right] += restored * share
-        weight[top:bottom, left:right] += share
+        restored = model(image[..., top:bottom, left:right], **variant.arguments).float()
+        share = torch.outer(
+            _window(scale * top, scale * bottom, scale * height, scale * tiles.overlap, total.device),
+            _window(scale * left, scale * right, scale * width, scale * tiles.overlap, total.device),
+        )
+        place = (..., slice(scale * top, scale * bottom), slice(scale * left, scale * right))
+        total[place] += restored * share
+        weight[place] += share
         if after_tile is not None:
             after_tile(done, len(places))
     return total.div_(weight)
 
 
-def check_tiles(tile: int, overlap: int) -> None:
-    """Raises UsageError unless tiles of that side and overlap can cover an image."""
-    if tile < MULTIPLE or tile % MULTIPLE:
-        raise UsageError(f"a tile has a side that is a multiple of {MULTIPLE}, not {tile}")
-    if overlap < 0 or overlap % MULTIPLE or 2 * overlap > tile:
-        raise UsageError(f"tiles of {tile} overlap by a multiple of {MULTIPLE} from 0 to {tile // 2}, not {overlap}")
-
-
-def _spans(length: int, tile: int, overlap: int) -> Iterator[tuple[int, int]]:
-    """Start and end of each tile along one side: as few as will do, evenly spread, begun at multiples of 8."""
-    count = max(1, math.ceil((length - overlap) / (tile - overlap)))
-    slack = math.ceil(length / MULTIPLE) - tile // MULTIPLE
-    for number in range(count):
-        start = MULTIPLE * (number * slack // (count - 1)) if count > 1 else 0
-        yield start, min(start + tile, length)
-
-
 def _window(start: int, end: int, length: int, overlap: int, device: torch.device) -> Tensor:
-    """Weights along one side of a tile, in (0, 1]: raised cosines of `overlap` pixels where it has a neighbour."""
+    """Weights along one side of a tile, 0 to 1: rising and falling over `overlap` pixels where it has a neighbour."""
     weights = torch.ones(end - start, device=device)
-    ramp = 0.5 - 0.5 * torch.cos(math.pi * (torch.arange(overlap, device=device) + 0.5) / max(overlap, 1))
+    ramp = _ramp(overlap, device)
     if start > 0:
         weights[:overlap] *= ramp
     if end < length:
         weights[len(weights) - overlap :] *= ramp.flip(0)
     return weights
+
+
+def _ramp(overlap: int, device: torch.device) -> Tensor:
+    """A quarter of zeros, half of a raised cosine, a quarter of ones; with itself turned round it adds up to 1."""
+    quarter = overlap // 4
+    middle = overlap - 2 * quarter
+    risen = 0.5 - 0.5 * torch.cos(math.pi * (torch.arange(middle, device=device) + 0.5) / max(middle, 1))
+    return torch.cat([risen.new_zeros(quarter), risen, risen.new_ones(quarter)])

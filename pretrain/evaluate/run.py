@@ -67,9 +67,8 @@ def evaluate(
     chosen = [network.variant(name) for name in variants] or list(network.variants)
     if INPUT in (variant.name for variant in chosen):
         raise UsageError(f"a variant named {INPUT!r} cannot be told from the degraded pictures themselves: rename it")
-    restorers = {
-        variant.name: partial(_restored, Restorer(network.model, variant, settings, device)) for variant in chosen
-    }
+    built = {variant.name: Restorer(network.model, variant, settings, device) for variant in chosen}
+    restorers = {name: partial(_restored, restorer) for name, restorer in built.items()}
     scores = measure(sets, restorers, protocol, sigmas, after_picture)
     about = {
         "path": str(checkpoint),
@@ -79,7 +78,7 @@ def evaluate(
         "metadata": dict(network.metadata),
     }
     names = list(restorers)
-    inference = {**to_dict(settings), "device": str(device)}
+    inference = {**to_dict(next(iter(built.values())).settings), "device": str(device)}
     record = describe(scores, names, protocol, sigmas, about, inference)
     return Evaluation(scores, names, record)
 

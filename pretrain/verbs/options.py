@@ -14,9 +14,10 @@ def add_restoring(parser: argparse.ArgumentParser, mode: str, mode_help: str) ->
     """How a network is applied to pictures, with `mode` as the default; read by `restoring`."""
     modes = ("auto", "whole", "banded", "tiled")
     parser.add_argument("--mode", choices=modes, default=mode, help=mode_help)
-    parser.add_argument("--tile", type=int, default=512, metavar="PIXELS", help="side of a tile (default 512)")
-    parser.add_argument("--overlap", type=int, default=32, metavar="PIXELS", help="of neighbouring tiles (default 32)")
-    parser.add_argument("--band-rows", type=int, default=32, metavar="ROWS", help="rows of a band (default 32)")
+    own = "default: as suits the network"
+    parser.add_argument("--tile", type=int, metavar="PIXELS", help=f"side of a tile of the input ({own})")
+    parser.add_argument("--overlap", type=int, metavar="PIXELS", help=f"of neighbouring tiles ({own})")
+    parser.add_argument("--band-rows", type=int, default=32, metavar="ROWS", help="rows of a band (default 32); DyNet")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:1; auto takes a GPU if there is one")
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32", help="of the computation")
 

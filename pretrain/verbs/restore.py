@@ -52,7 +52,8 @@ def _parser() -> argparse.ArgumentParser:
     add_restoring(
         parser,
         "auto",
-        "auto: whole if memory allows, else banded, which gives the same result; tiled approximates it",
+        "auto: whole if memory allows, else banded (DyNet), which gives the same result, or tiled (all others), which "
+        "approximates it",
     )
     parser.add_argument("--compare", action="store_true", help="also write before and after side by side")
     parser.add_argument(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from unittest import mock
 
 import numpy as np
@@ -14,8 +13,17 @@ from torch import nn
 from million_ird.errors import DatasetError, UsageError
 from million_ird.metrics import psnr
 from pretrain import restore
+from pretrain.memory import banded_peak_bytes, peak_bytes
+from pretrain.models.carn import CARNSettings
 from pretrain.models.dynet import DyNet, DyNetSettings
-from pretrain.models.variants import Variant
+from pretrain.models.edsr import EDSRSettings
+from pretrain.models.esrt import ESRTSettings
+from pretrain.models.families import ModelSettings, build_network, for_inference
+from pretrain.models.ghost.network import GhostNetworkSettings
+from pretrain.models.grl.settings import GRLSettings
+from pretrain.models.lmd_vit.settings import LMDViTSettings
+from pretrain.models.rdn import RDNSettings
+from pretrain.models.variants import WHOLE, Variant
 from pretrain.restore import (
     Mode,
     Picture,
@@ -23,14 +31,13 @@ from pretrain.restore import (
     Restorer,
     RestoreSettings,
     TooLargeError,
-    available_bytes,
     before_after,
     choose_device,
     from_pixels,
-    peak_bytes,
     side_by_side,
     to_pixels,
 )
+from pretrain.step import Precision
 
 TINY = Variant.of("tiny", (2, 1, 1, 1))
 DEEPER = Variant.of("deeper", (3, 1, 1, 1))
@@ -81,7 +88,7 @@ def test_it_says_how_far_it_is(mode: Mode, model: DyNet, picture: Picture) -> No
 
 @pytest.mark.parametrize("mode", ["whole", "banded", "tiled"])
 def test_bf16_stays_near_in_every_mode(mode: Mode, model: DyNet, picture: Picture) -> None:
-    def settings(precision: restore.Precision) -> RestoreSettings:
+    def settings(precision: Precision) -> RestoreSettings:
         return RestoreSettings(mode=mode, tile=32, overlap=8, band_rows=8, precision=precision)
 
     exact, rough = (Restorer(model, TINY, settings(precision))(picture) for precision in ("fp32", "bf16"))
@@ -92,7 +99,7 @@ def test_bf16_stays_near_in_every_mode(mode: Mode, model: DyNet, picture: Pictur
 def test_auto_takes_whole_then_banded_then_says_what_would_help(model: DyNet, monkeypatch: pytest.MonkeyPatch) -> None:
     restorer = Restorer(model, TINY)
     whole = peak_bytes(model.settings, 3000, 4000)
-    banded = peak_bytes(model.settings, 3000, 4000, RestoreSettings().band_rows)
+    banded = banded_peak_bytes(model.settings, 3000, 4000, RestoreSettings().band_rows)
     assert banded < whole / 5
     free = {"now": whole}
     monkeypatch.setattr(restore, "available_bytes", lambda device: free["now"])
@@ -103,13 +110,6 @@ def test_auto_takes_whole_then_banded_then_says_what_would_help(model: DyNet, mo
     with pytest.raises(TooLargeError, match=r"4000×3000 pixels need about [0-9.]+ GB in bands, .* choose mode tiled"):
         restorer.mode_for(3000, 4000)
     assert Restorer(model, TINY, SMALL_TILES).mode_for(3000, 4000) == "tiled", "what was asked for is done"
-
-
-def test_the_estimate_is_proportional_to_pixels_and_halved_by_bf16() -> None:
-    settings = DyNetSettings()
-    assert peak_bytes(settings, 1000, 2000) == pytest.approx(4 * peak_bytes(settings, 500, 1000), rel=1e-6)
-    assert peak_bytes(settings, 64, 64, precision="bf16") == pytest.approx(peak_bytes(settings, 64, 64) / 2, abs=2)
-    assert peak_bytes(settings, 64, 64, band_rows=64) >= peak_bytes(settings, 64, 64)
 
 
 @pytest.mark.parametrize(
@@ -133,21 +133,69 @@ def test_other_errors_of_torch_are_not_taken_for_it(model: DyNet, picture: Pictu
         Restorer(model, TINY, RestoreSettings(mode="whole"))(picture)
 
 
-def test_memory_of_a_container_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(restore, "_CGROUP", tmp_path)
-    free = available_bytes(CPU)
-    assert free > 2**20
-    (tmp_path / "memory.max").write_text("max\n")
-    assert available_bytes(CPU) > 2**20
-    (tmp_path / "memory.max").write_text("5000\n")
-    (tmp_path / "memory.current").write_text("2000\n")
-    assert available_bytes(CPU) == 3000
-
-
 def test_a_variant_that_the_network_has_not_is_refused_at_once() -> None:
     model = DyNet(DyNetSettings(width=8, heads=(1, 2, 2, 4), shared=False), depth=TINY)
     with pytest.raises(UsageError, match="deeper"):
         Restorer(model, DEEPER)
+
+
+SMALL_NETWORKS: tuple[ModelSettings, ...] = (
+    ESRTSettings(scale=3, width=8, blocks=1, heads=2),
+    EDSRSettings(scale=4, width=4, blocks=1),
+    RDNSettings(2, blocks=1, layers=1, growth=4, width=4),
+    CARNSettings(3, width=4),
+    GhostNetworkSettings(network=EDSRSettings(2, width=4, blocks=1)),
+    GRLSettings(width=4, depths=(2,), heads=1, window=4, stripe=(8, 16)),
+    GRLSettings(width=4, depths=(2,), heads=1, window=4, stripe=(8, 16), scale=2, upsampler="direct"),
+    LMDViTSettings(width=4, window=2, depths=(1,) * 9, heads=(1,) * 9),
+)
+
+
+@pytest.mark.parametrize("settings", SMALL_NETWORKS)
+def test_every_network_restores_pictures_of_any_size_whole_and_tiled(settings: ModelSettings, picture: Picture) -> None:
+    torch.manual_seed(0)
+    model = for_inference(build_network(settings, (WHOLE,)))
+    whole = Restorer(model, WHOLE, RestoreSettings("whole"))
+    with torch.no_grad():
+        own = model.eval()(torch.from_numpy(picture.transpose(2, 0, 1).copy())[None])[0].permute(1, 2, 0)
+    restored = whole(picture)
+    assert restored.shape == (whole.scale * picture.shape[0], whole.scale * picture.shape[1], 3)
+    np.testing.assert_allclose(restored, own.numpy(), atol=1e-6)
+    tiled = Restorer(model, WHOLE, RestoreSettings("tiled", tile=32, overlap=0 if settings.family == "lmd-vit" else 8))
+    assert psnr(tiled(picture), restored, 1.0) > 20
+    assert tiled.settings.tile == 32
+    with pytest.raises(UsageError, match="mode banded: DyNet alone can be run in bands"):
+        Restorer(model, WHOLE, RestoreSettings("banded"))
+    with pytest.raises(UsageError, match="variants are DyNet's"):
+        Restorer(model, TINY)
+
+
+def test_auto_takes_whole_then_tiled_where_there_are_no_bands(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = EDSRSettings(scale=2, width=4, blocks=1)
+    restorer = Restorer(build_network(settings, (WHOLE,)), WHOLE)
+    free = {"now": peak_bytes(settings, 3000, 4000)}
+    monkeypatch.setattr(restore, "available_bytes", lambda device: free["now"])
+    assert restorer.mode_for(3000, 4000) == "whole"
+    free["now"] -= 1
+    assert restorer.mode_for(3000, 4000) == "tiled"
+    free["now"] = 1000
+    with pytest.raises(TooLargeError, match=r"4000×3000 pixels need about [0-9.]+ GB in tiles, .* choose smaller"):
+        restorer.mode_for(3000, 4000)
+    esrt = Restorer(build_network(ESRTSettings(width=8, heads=2), (WHOLE,)), WHOLE)
+    free["now"] = 10**15
+    assert (esrt.mode_for(300, 200), esrt.mode_for(301, 200)) == ("whole", "tiled")
+
+
+def test_memory_that_ends_while_tiling_is_said_with_what_may_help(picture: Picture) -> None:
+    model = build_network(EDSRSettings(scale=2, width=4, blocks=1), (WHOLE,))
+
+    def full(*arguments: object, **more: object) -> None:
+        raise RuntimeError("can't allocate memory")
+
+    model.forward = full
+    for mode, advice in (("whole", "choose mode tiled, which"), ("tiled", "choose smaller tiles")):
+        with pytest.raises(TooLargeError, match=f"mode {mode}: {advice}"):
+            Restorer(model, WHOLE, RestoreSettings(mode))(picture)  # type: ignore[arg-type]
 
 
 def test_devices_are_those_there_are() -> None:
@@ -160,9 +208,9 @@ def test_devices_are_those_there_are() -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), [("tile", 100), ("overlap", 300), ("band_rows", 7)])
-def test_impossible_settings_are_refused(name: str, value: int) -> None:
+def test_impossible_settings_are_refused(name: str, value: int, model: DyNet) -> None:
     with pytest.raises(UsageError, match=str(value)):
-        RestoreSettings(**{name: value})  # type: ignore[arg-type]
+        Restorer(model, TINY, RestoreSettings(**{name: value}))  # type: ignore[arg-type]
 
 
 def test_pixels_are_rounded_and_clipped() -> None:

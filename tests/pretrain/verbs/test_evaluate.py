@@ -90,7 +90,8 @@ def test_bands_give_the_same_numbers_and_tiles_nearly(world: Path) -> None:
 
 def test_the_defaults_of_the_command_are_those_of_the_settings(world: Path) -> None:
     record = _record(world, str(world / "sets" / "Set5"), "--sigma", "25", "--device", "cpu")
-    assert record["inference"] == {**to_dict(RestoreSettings(mode="whole")), "device": "cpu"}
+    settings = RestoreSettings(mode="whole", tile=512, overlap=32)
+    assert record["inference"] == {**to_dict(settings), "device": "cpu"}, "with the tiles of DyNet"
 
 
 def test_the_fixed_protocol_has_luma_too(world: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -117,7 +117,7 @@ def test_damaged_weights_end_in_one_line(model: DyNet, tmp_path: Path, capsys: p
     ("arguments", "message"),
     [
         (["--variant", "huge"], "no variant 'huge'; known are 'deep', 'flat'"),
-        (["--tile", "100"], "multiple of 8"),
+        (["--tile", "100"], "tile: got 100, expected a multiple of 8"),
         (["--band-rows", "3"], "even number of rows"),
         (["--device", "cuda:77"], "no device 'cuda:77'"),
     ],
