@@ -7,7 +7,10 @@ whole picture had been degraded and then cut (docs/degradations.md). Whole pictu
 from __future__ import annotations
 
 from pretrain.degradations.degradation import Degradation, Degraded
+from pretrain.degradations.demosaic import Demosaic
 from pretrain.degradations.downscale import Downscale
+from pretrain.degradations.jpeg import Jpeg
+from pretrain.degradations.local_blur import LocalBlur
 from pretrain.degradations.noise import GaussianNoise
 
-__all__ = ["Degradation", "Degraded", "Downscale", "GaussianNoise"]
+__all__ = ["Degradation", "Degraded", "Demosaic", "Downscale", "GaussianNoise", "Jpeg", "LocalBlur"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from million_ird.errors import UsageError
@@ -14,6 +14,7 @@ from pretrain.degradations.resize import SCALES, downscale
 from tests.pretrain.degradations.crops import degrade_crop, noise_picture
 
 
+@settings(deadline=None)
 @given(st.data(), st.sampled_from(SCALES), st.integers(12, 60), st.integers(12, 60))
 def test_a_crop_equals_the_whole_bit_for_bit(data: st.DataObject, scale: int, width: int, height: int) -> None:
     picture = noise_picture(width, height)
