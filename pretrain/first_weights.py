@@ -19,10 +19,11 @@ def first_network(recipe: TrainingRecipe) -> nn.Module:
         return build_network(recipe.model, recipe.trained_variants())
 
 
-def read_init(location: str, model: ModelSettings) -> dict[str, Tensor]:
+def read_init(location: str, model: ModelSettings, seed: int) -> dict[str, Tensor]:
     """The weights that the setting `init` names; see `from_pretrained` for what may stand there.
 
-    Where `model` is a GhostSR network and `init` names the dense one that it is made of, that is converted.
+    Where `model` is a GhostSR network and `init` names the dense one that it is made of, that is converted; `seed`
+    decides the first weights of its offsets.
 
     Raises:
         UsageError: there is nothing of the kind.
@@ -31,7 +32,9 @@ def read_init(location: str, model: ModelSettings) -> dict[str, Tensor]:
     try:
         found = from_pretrained(location).model
         if isinstance(model, GhostNetworkSettings) and settings_of(found) == model.network:
-            found = GhostNetwork(model, found)
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(seed)
+                found = GhostNetwork(model, found)
         return found.state_dict()
     except UsageError as error:
         raise UsageError(f"init: {error}") from None

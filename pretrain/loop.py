@@ -273,11 +273,9 @@ class Loop:
             self._training.source.check(checkpoint.counters["stream"])
             load_weights(self._training.model, checkpoint.model, str(self._checkpoints.path(checkpoint.step)))
         elif init:
-            load_weights(
-                self._training.model,
-                self._ranks.from_first(lambda: read_init(init, self._recipe.model)),
-                f"init = {init}",
-            )
+            recipe = self._recipe
+            begun = self._ranks.from_first(lambda: read_init(init, recipe.model, recipe.seed))
+            load_weights(self._training.model, begun, f"init = {init}")
 
     def _restore(self, checkpoint: Checkpoint) -> Mapping[str, Any]:
         """Takes all other state of a checkpoint over; returns that of the log."""
