@@ -27,7 +27,7 @@ from pretrain.guard import GuardSettings
 from pretrain.logs import LogSettings
 from pretrain.masking import MaskSettings, cells_across
 from pretrain.models.dynet import DyNetSettings
-from pretrain.models.families import ModelSettings, check_variants, default_variants, scale_of
+from pretrain.models.families import ModelSettings, check_colours, check_variants, default_variants, scale_of
 from pretrain.models.variants import WHOLE, AnyVariant, Variant
 from pretrain.objective import LossSettings
 from pretrain.optimizer import OptimizerSettings
@@ -109,6 +109,7 @@ class TrainingRecipe:
         if not self.variants:  # spelled out, so that the resolved recipe says what is trained
             own = {variant.name: variant.repeats for variant in default_variants(self.model) if variant.repeats}
             object.__setattr__(self, "variants", own)
+        check_colours(self.model)
         check_variants(self.model, self.trained_variants())
         shares_of(self.draw, self.trained_variants())
         length = self.schedule.over or self.steps
@@ -215,7 +216,9 @@ def _located(values: Mapping[str, Any], folder: str, path: str = "") -> dict[str
         elif _matches(here, LOCATIONS):
             listed = [value] if isinstance(value, str) and _matches(here, LISTED_LOCATIONS) else value
             value = (
-                [_absolute(item, folder) for item in listed] if isinstance(listed, list) else _absolute(value, folder)
+                [absolute_location(item, folder) for item in listed]
+                if isinstance(listed, list)
+                else absolute_location(value, folder)
             )
         result[key] = value
     return result
@@ -225,7 +228,7 @@ def _matches(path: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(path, pattern) for pattern in patterns)
 
 
-def _absolute(location: Any, folder: str) -> Any:
+def absolute_location(location: Any, folder: str = ".") -> Any:
     """A path made absolute; URLs, empty texts and wrong types (which `from_dict` names) as they are."""
     if not isinstance(location, str) or not location or "://" in location or "::" in location:
         return location
