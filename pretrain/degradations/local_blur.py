@@ -53,7 +53,7 @@ class LocalBlur:
         return Degraded(blurred, sharp, mask)
 
     def _margin(self, side: int) -> int:
-        """How far, in pixels, a point of an object gets from where it was cut out; at most half of the crop's `side`."""
+        """Pixels that a point of an object gets from where it was cut out; at most half of the crop's `side`."""
         settings = self.settings
         path = settings.trail[1] * math.hypot(0.5, settings.bend)
         radius = 0.75 * settings.size[1]  # outlines are no circles: half as far again as a circle's

@@ -37,7 +37,7 @@ def downscale(picture: NDArray[Any], scale: int) -> NDArray[Any]:
 
     Returns:
         (H // scale, W // scale, C) of the same dtype. uint8 is rounded (halves upwards) and clipped after each of the
-        two passes, rows first; floats are neither.
+        two passes, the height's first; floats are neither.
 
     Raises:
         UsageError: another scale.
