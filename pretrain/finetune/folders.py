@@ -11,8 +11,11 @@ from million_ird.errors import DatasetError
 from million_ird.order import hash_words
 from million_ird.patches import Box
 from pretrain.crop import DamagedPatchError
+from pretrain.degradations import Degradation
+from pretrain.finetune.degradations import degradations_of
 from pretrain.finetune.pictures import DecodedPictures, Example, FilePicture, examples_of, survey
 from pretrain.finetune.tasks import TaskSettings
+from pretrain.finetune.triples import open_triples
 from pretrain.images import image_files_below, shown_name
 from pretrain.pairs import LeftOut, pair_by_name
 from pretrain.stream.index import digest, image_hashes
@@ -24,6 +27,8 @@ class TaskData:
 
     name: str
     settings: TaskSettings
+    degradations: Mapping[float, Degradation]
+    """What degrades the clean pictures, by strength; of pairs and triples nothing."""
     training: Sequence[Example]
     held_out: Sequence[Example]
     left_out: tuple[LeftOut, ...]
@@ -34,8 +39,13 @@ class TaskData:
 
     @property
     def samples(self) -> int:
-        """Different samples of an epoch: each example once with every σ."""
-        return len(self.training) * max(1, len(self.settings.sigmas))
+        """Different samples of an epoch: each example once with every degradation."""
+        return len(self.training) * max(1, len(self.degradations))
+
+    def sample(self, number: int) -> tuple[Example, float]:
+        """The example of a sample 0 … samples - 1, and the strength of its degradation; 0 where there is none."""
+        strengths = list(self.degradations) or [0.0]
+        return self.training[number // len(strengths)], strengths[number % len(strengths)]
 
 
 def open_task(
@@ -63,12 +73,13 @@ def open_task(
         UsageError: a folder cannot be read.
         DatasetError: no usable example is left to train on; the text says what became of the files.
     """
-    found, lost = _examples(settings, decoded)
+    degradations, side = degradations_of(settings), max(side, settings.least_side)
+    found, lost, fingerprints = _examples(settings, decoded, say)
     fit, unfit = examples_of(found, side)
     training, chosen = _divide(fit, hold_out, seed)
     held_out, damaged = _sound(chosen)
     left_out = tuple(lost + unfit + damaged)
-    fingerprints = [f"{settings.sigmas} {settings.noise}", *map(_line, training)]
+    fingerprints += [f"{list(degradations.values())} {settings.blur_aware} {settings.speck}", *map(_line, training)]
     joined: Sequence[Example] = training
     licences: Mapping[str, int] = {}
     if settings.dataset:
@@ -81,7 +92,7 @@ def open_task(
         licences = patches.licences
     if not joined:
         raise DatasetError(f"tasks.{name}: {_nothing(settings, left_out)}")
-    return TaskData(name, settings, joined, held_out, left_out, digest(fingerprints), licences)
+    return TaskData(name, settings, degradations, joined, held_out, left_out, digest(fingerprints), licences)
 
 
 class Joined(Sequence[Example]):
@@ -105,15 +116,20 @@ class Joined(Sequence[Example]):
         return self._first[number] if number < before else self._second[number - before]
 
 
-def _examples(settings: TaskSettings, decoded: DecodedPictures) -> tuple[list[Example], list[LeftOut]]:
-    """Examples of the folders, and files that are none."""
+def _examples(
+    settings: TaskSettings, decoded: DecodedPictures, say: Callable[[str], None]
+) -> tuple[list[Example], list[LeftOut], list[str]]:
+    """Examples of folders and triples, files that are none, and fingerprints of what is no file."""
+    if settings.triples:
+        triples = open_triples(settings.triples, decoded, say)
+        return triples.examples, [], [triples.fingerprint]
     clean, lost = survey(_files(settings.clean), decoded)
     if not settings.degraded:
-        return [Example(picture) for picture in clean.values()], lost
+        return [Example(picture) for picture in clean.values()], lost, []
     degraded, unusable = survey(_files(settings.degraded), decoded)
     pairing = pair_by_name(list(degraded), list(clean), settings.names)
     pairs = [Example(clean[pair.clean], degraded[pair.degraded]) for pair in pairing.pairs]
-    return pairs, [*lost, *unusable, *pairing.left_out]
+    return pairs, [*lost, *unusable, *pairing.left_out], []
 
 
 def _files(folders: Iterable[str]) -> list[tuple[str, Path]]:
@@ -137,21 +153,24 @@ def _divide(examples: Sequence[Example], hold_out: int, seed: int) -> tuple[list
 
 
 def _sound(examples: Sequence[Example]) -> tuple[list[Example], list[LeftOut]]:
-    """Those that can be read to their end: better known now than at the first validation, hours later."""
-    sound, damaged = [], []
+    """Those that can be read to their end and judged: better known now than at the first validation, hours later."""
+    sound, unsound = [], []
     for example in examples:
         try:
             for part in (example.degraded, example.clean):
                 if part is not None:
                     part.read(Box(0, 0, part.width, part.height))
-            sound.append(example)
+            if example.mask is not None and not example.mask.read().any():
+                unsound.append(LeftOut(Path(example.key), "held out, but nothing is blurred in its mask"))
+            else:
+                sound.append(example)
         except DamagedPatchError as error:
-            damaged.append(LeftOut(Path(example.key), f"damaged: {error}"))
-    return sound, damaged
+            unsound.append(LeftOut(Path(example.key), f"damaged: {error}"))
+    return sound, unsound
 
 
 def _nothing(settings: TaskSettings, left_out: Sequence[LeftOut]) -> str:
-    where = ", ".join(settings.degraded + settings.clean)
+    where = ", ".join(settings.degraded + settings.clean + settings.triples)
     if not left_out:
         return f"there are no pictures in {where}"
     first = left_out[0]

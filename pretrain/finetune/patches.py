@@ -16,6 +16,9 @@ from pretrain.stream.reader import ThreadReaders
 from pretrain.stream.settings import HoldoutSettings, StreamSettings
 from pretrain.stream.stream import Stream, open_stream
 
+_UNIT = 16
+"""Pixels: the crops of the stream are multiples of it."""
+
 
 class PatchExamples(Sequence[Example]):
     """The patches of some datasets that are trained on, made into examples when they are asked for.
@@ -59,7 +62,7 @@ def open_patches(
 
     Args:
         locations: as `pretrain.stream.stream.open_stream` takes them.
-        side: of the crops in pixels, a multiple of 16; smaller patches are left out.
+        side: of the crops in pixels; patches smaller than the next multiple of 16 are left out.
         hold_out: so many images are held out, at most half.
         seed: decides which.
         say: takes a line for a person.
@@ -68,7 +71,7 @@ def open_patches(
         DatasetError, StoreError: a location cannot be read, or nothing is left to train on.
     """
     held = HoldoutSettings(fraction=0.5 if hold_out else 0.0, max_images=max(1, hold_out))
-    settings = StreamSettings(crop=side, holdout=held)
+    settings = StreamSettings(crop=-(-side // _UNIT) * _UNIT, holdout=held)
     stream = open_stream(locations, settings, seed, _never, None, say)
     cache = ShardCache(cache_folder(settings.cache), int(settings.cache_gb * 1e9))
     fetch = ThreadReaders(stream.index, cache).read

@@ -17,6 +17,7 @@ from million_ird.pixels import decode_patch, read_header
 from million_ird.records import Rejection
 from pretrain.crop import DamagedPatchError
 from pretrain.images import AS_STORED, Pixels, decode_image, explain, read_image
+from pretrain.local_blur.masks import BlurMask
 from pretrain.pairs import LeftOut
 from pretrain.stream.index import Patch
 
@@ -49,19 +50,24 @@ class DecodedPictures:
 
     def __init__(self, limit: int) -> None:
         self._limit, self._held = limit, 0
-        self._pictures: OrderedDict[Path, Pixels] = OrderedDict()
+        self._pictures: OrderedDict[Path | bytes, Pixels] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, path: Path, decode: Callable[[], Pixels]) -> Pixels:
-        """The pixels of a file as they are kept, or as `decode` gives them."""
+    def get(self, name: Path | bytes, decode: Callable[[], Pixels]) -> Pixels:
+        """The pixels of a picture as they are kept, or as `decode` gives them.
+
+        Args:
+            name: the path of a file, or the checksum of a picture's bytes.
+            decode: makes them.
+        """
         with self._lock:
-            if path in self._pictures:
-                self._pictures.move_to_end(path)
-                return self._pictures[path]
+            if name in self._pictures:
+                self._pictures.move_to_end(name)
+                return self._pictures[name]
         pixels = decode()
         with self._lock:
-            if path not in self._pictures and pixels.nbytes <= self._limit:
-                self._pictures[path] = pixels
+            if name not in self._pictures and pixels.nbytes <= self._limit:
+                self._pictures[name] = pixels
                 self._held += pixels.nbytes
             while self._held > self._limit:
                 self._held -= self._pictures.popitem(last=False)[1].nbytes
@@ -103,6 +109,8 @@ class PatchPicture:
 
     patch: Patch
     fetch: Callable[[Patch], bytes]
+    decoded: DecodedPictures = field(default_factory=lambda: DecodedPictures(0), repr=False, compare=False)
+    """Where pictures that are no JPEGs are kept; none are unless it is given."""
 
     @property
     def key(self) -> str:
@@ -117,24 +125,33 @@ class PatchPicture:
         return self.patch.height
 
     def read(self, box: Box) -> Pixels:
+        if self.patch.encoding != "jpg":
+            return _rectangle(self.decoded.get(self.patch.checksum, self._decode), self, box, self.key)
         data = self.fetch(self.patch)
         try:
-            if self.patch.encoding == "jpg":
-                return decode_region(data, self.width, self.height, box)
+            return decode_region(data, self.width, self.height, box)
+        except ValueError as error:
+            raise DamagedPatchError(f"{self.key}: {error}") from error
+
+    def _decode(self) -> Pixels:
+        data = self.fetch(self.patch)
+        try:
             pixels = decode_patch(data) if self.patch.encoding == "webp" else decode_image(data)
         except (ValueError, DatasetError) as error:
             raise DamagedPatchError(f"{self.key}: {error}") from error
         if isinstance(pixels, Rejection):
             raise DamagedPatchError(f"{self.key}: {explain(pixels)}")
-        return _rectangle(pixels, self, box, self.key)
+        return pixels
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """What a sample is made of: a clean picture, and the degraded one of the same size where noise is not added."""
+    """What a sample is made of: a clean picture; where nothing degrades it, the degraded one of the same size, and the
+    mask of where that is blurred if there is one."""
 
     clean: Picture
     degraded: Picture | None = None
+    mask: BlurMask | None = None
 
     @property
     def key(self) -> str:

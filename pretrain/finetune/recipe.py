@@ -4,14 +4,19 @@ its code says what that is; see docs/finetuning.md for where we differ and why."
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from million_ird.errors import UsageError
+from pretrain.finetune.dense import DenseSettings, check_dense
 from pretrain.finetune.tasks import TaskSettings, task_weights
+from pretrain.models.families import scale_of
 from pretrain.optimizer import OptimizerSettings
-from pretrain.recipe import TrainingRecipe, load_recipe_as
+from pretrain.recipe import TrainingRecipe, absolute_location, load_recipe_as
 from pretrain.schedule import ScheduleSettings
+
+_CELL = 16
+"""Pixels: networks that halve the sides of their features up to three times see multiples of it, and no less."""
 
 EPOCH = 4_450
 """Steps of an epoch in the authors' code: 142,431 samples in batches of 32, the last incomplete one dropped."""
@@ -33,8 +38,9 @@ class FinetuneOptimizerSettings(OptimizerSettings):
 class FinetuneScheduleSettings(ScheduleSettings):
     """How the learning rate moves."""
 
-    shape: Literal["constant", "cosine"] = "cosine"
-    """"cosine": from `optimizer.lr` down to `final_fraction` of it along half a cosine wave; "constant"."""
+    shape: Literal["constant", "cosine", "steps"] = "cosine"
+    """"cosine": from `optimizer.lr` down to `final_fraction` of it along half a cosine wave; "constant"; "steps": times
+    `factor` at each of `milestones`."""
     warmup: int = 15 * EPOCH
     """Steps of linear warm-up before that. The first step has 1/warmup of the full rate. The authors' code warms up for
     15 epochs, too, but once an epoch and from zero, so that its whole first epoch changes nothing."""
@@ -53,7 +59,8 @@ class FinetuneValidationSettings:
     """Clean pictures of each task that are kept out of training, with everything that belongs to them, and judged by;
     the same ones every time. At most half of a task's; 0: no validation, and then no checkpoint is the best one."""
     side: int = 256
-    """Largest side in pixels of the square around the centre that is judged; 0: the whole picture."""
+    """Largest side in pixels of the square around the centre (of triples: around a blurred pixel) that is judged, 16 or
+    more; 0: the whole picture."""
     pictures: int = 4
     """Pictures of each task that are shown beside what each variant makes of them; 0 (or side = 0): none."""
 
@@ -61,6 +68,8 @@ class FinetuneValidationSettings:
         for name in ("every", "images", "side", "pictures"):
             if getattr(self, name) < 0:
                 raise UsageError(f"validation.{name}: got {getattr(self, name)}, expected at least 0")
+        if 0 < self.side < 16:
+            raise UsageError(f"validation.side: got {self.side}, expected at least 16, or 0 for whole pictures")
 
 
 @dataclass(frozen=True)
@@ -97,14 +106,14 @@ class FinetuneRecipe(TrainingRecipe):
     steps: int = 120 * EPOCH
     """Optimiser steps (paper: 120 epochs). A resumed run may have more where no cosine is stretched over them."""
     crop: int = 128
-    """Side in pixels of the squares that are cut out of pictures, a multiple of 16 (paper: 128)."""
+    """Side in pixels of the squares that are cut out of clean pictures (paper: 128). A multiple of 16; where the
+    network enlarges, of its scale, so that what it sees has `crop` / scale whole pixels, 16 of them or more."""
     shares: Literal["weights", "published"] = "weights"
     """Which share of the samples each task has. "weights": the tasks' own, by default equal (ours: 200 rainy pictures
     and 72,135 hazy ones should weigh the same). "published": .325 denoise, .169 derain, .506 dehaze, as in the authors'
     code."""
-    clamp_output: bool = False
-    """Clamp the output to [0, 1] before the loss, as DyNet's code does: no gradient where it lies outside. PromptIR's
-    code does not, nor do we by default."""
+    dense: DenseSettings = field(default_factory=DenseSettings)
+    """Of a GhostSR network: the training of the dense network that it is made of, in the same run."""
     tasks: Mapping[str, TaskSettings] = field(default_factory=dict)
     """What is learnt, by name."""
     optimizer: FinetuneOptimizerSettings = field(default_factory=FinetuneOptimizerSettings)
@@ -118,24 +127,65 @@ class FinetuneRecipe(TrainingRecipe):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.crop < 16 or self.crop % 16:
-            raise UsageError(f"crop: got {self.crop}, expected a multiple of 16")
-        self.weights()
+        check_dense(self)
+        enlarges = scale_of(self.model)
+        if self.scale != enlarges:
+            raise UsageError(
+                f"tasks: they want a picture of {self.scale} times the sides of the input, but the network of [model] "
+                f"gives one of {enlarges} times: set scale in the tasks, or model.scale"
+            )
+        unit = self.scale if self.scale > 1 else _CELL
+        if self.crop < _CELL * self.scale or self.crop % unit:
+            least = f", {_CELL * self.scale} or more," if self.scale > 1 else ""
+            raise UsageError(f"crop: got {self.crop}, expected a multiple of {unit}{least} in these tasks")
 
     def weights(self) -> dict[str, float]:
         """Relative share of each task that takes part."""
         return task_weights(self.tasks, self.shares)
 
+    @property
+    def scale(self) -> int:
+        """Side of a clean picture per side of what the network sees, in all tasks that take part.
 
-def load_finetune_recipe(path_or_name: str, overrides: Iterable[str] = (), init: str = "") -> FinetuneRecipe:
+        Raises:
+            UsageError: tasks differ in it.
+        """
+        scales = {name: self.tasks[name].scale for name in self.weights()}
+        first, *others = scales
+        for name in others:
+            if scales[name] != scales[first]:
+                raise UsageError(
+                    f"tasks.{name}.scale: got {scales[name]}, but {scales[first]} in tasks.{first}: one network "
+                    "enlarges by one number"
+                )
+        return scales[first]
+
+
+def load_finetune_recipe(
+    path_or_name: str, overrides: Iterable[str] = (), init: str = "", dataset: str = ""
+) -> FinetuneRecipe:
     """Reads a fine-tuning recipe, a file or one that comes along by its bare name, with `key=value` overrides.
 
     Args:
         path_or_name: see above.
         overrides: `section.key=value` texts; later ones win.
         init: in place of the recipe's, where given.
+        dataset: where given, the clean photographs of every task that degrades them itself.
 
     Raises:
-        UsageError: no such recipe, no TOML, or a setting that cannot be; names the key.
+        UsageError: no such recipe, no TOML, a setting that cannot be, or a dataset for which there is no task; names
+            the key.
     """
-    return load_recipe_as(FinetuneRecipe, path_or_name, overrides, {"init": init} if init else {})
+    recipe = load_recipe_as(FinetuneRecipe, path_or_name, overrides, {"init": init} if init else {})
+    return _with_dataset(recipe, absolute_location(dataset)) if dataset else recipe
+
+
+def _with_dataset(recipe: FinetuneRecipe, dataset: str) -> FinetuneRecipe:
+    made = {
+        name: replace(task, clean=(), dataset=(dataset,))
+        for name, task in recipe.tasks.items()
+        if not (task.degraded or task.triples)
+    }
+    if not made:
+        raise UsageError(f"--dataset: all tasks of {recipe.name} are pairs, which have folders or shards of their own")
+    return replace(recipe, tasks={**recipe.tasks, **made})

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-import torch.nn.functional as F  # noqa: N812
-from torch import Tensor
-
 from pretrain.evaluate.table import left_out_lines
+from pretrain.finetune.dense import FOLDER as DENSE
+from pretrain.finetune.dense import beginning_with_dense, dense_recipe
 from pretrain.finetune.folders import TaskData, open_task
-from pretrain.finetune.judge import judged_tasks
+from pretrain.finetune.judge import input_scores, judged_tasks
 from pretrain.finetune.pictures import DecodedPictures
 from pretrain.finetune.recipe import FinetuneRecipe
 from pretrain.finetune.source import FinetuneSource, share_of_tasks
+from pretrain.finetune.tasks import TaskSettings
 from pretrain.first_weights import first_network
 from pretrain.launch import Device, launch_run
 from pretrain.loop import run_training
+from pretrain.objective import objective_of
 from pretrain.ranks import Ranks
+from pretrain.run_folder import has_begun
 from pretrain.say import say_nothing, to_stderr
 from pretrain.signals import StopRequest
 from pretrain.training import Training
-from pretrain.validate import Validator
+from pretrain.validate import Task, Validator
 
 
 def finetune(recipe: FinetuneRecipe, out: Path, resume: bool, ranks: Ranks, stop: StopRequest) -> int:
@@ -32,12 +34,20 @@ def finetune(recipe: FinetuneRecipe, out: Path, resume: bool, ranks: Ranks, stop
 
     `functools.partial(finetune, recipe, out, resume)` is a `pretrain.launch.Job`.
     """
-    return run_training(recipe, lambda: assemble(recipe, ranks), out, resume, ranks, stop)
+    dense = dense_recipe(recipe)
+    if dense is not None and not ranks.from_first(lambda: has_begun(out)):
+        ranks.from_first(lambda: to_stderr(f"first the dense network, in {out / DENSE}; then its ghosts, in {out}"))
+        unfinished = run_training(dense, lambda: assemble(dense, ranks), out / DENSE, resume, ranks, stop)
+        if unfinished:
+            return unfinished
+    last = beginning_with_dense(recipe, out)
+    return run_training(last, lambda: assemble(last, ranks), out, resume, ranks, stop)
 
 
 def launch(recipe: FinetuneRecipe, out: Path, resume: bool, device: Device, ray_workers: int) -> int:
     """The same in this process or on a Ray cluster, see `pretrain.launch.launch_run`."""
-    return launch_run(partial(finetune, recipe), recipe, out, resume, device, ray_workers, recipe.reading.threads)
+    last = beginning_with_dense(recipe, out)
+    return launch_run(partial(finetune, recipe), last, out, resume, device, ray_workers, recipe.reading.threads)
 
 
 def assemble(recipe: FinetuneRecipe, ranks: Ranks) -> Training:
@@ -52,6 +62,8 @@ def assemble(recipe: FinetuneRecipe, ranks: Ranks) -> Training:
     tasks = ranks.first_then_all(lambda: open_tasks(recipe, say))
     judge, settings = None, recipe.validation
     if judged := judged_tasks(tasks, settings.side):
+        if ranks.is_first:
+            say_inputs(judged, recipe.scale, say)
         judge = Validator(judged, recipe.trained_variants(), ranks, settings.pictures if settings.side else 0)
     licences: Counter[str] = Counter()
     for task in tasks.values():
@@ -59,12 +71,12 @@ def assemble(recipe: FinetuneRecipe, ranks: Ranks) -> Training:
     return Training(
         recipe=recipe,
         model=first_network(recipe),
+        objective=objective_of(recipe.loss, recipe.model),
         source=FinetuneSource(tasks, weights, recipe.seed, recipe.crop, recipe.reading, say),
         judge=judge,
         validate_every=settings.every,
         metadata={"licences": json.dumps(dict(licences))} if licences else {},
         describe=partial(share_of_tasks, names=sorted(weights)),
-        loss=clamped_l1 if recipe.clamp_output else F.l1_loss,
     )
 
 
@@ -84,13 +96,28 @@ def describe(tasks: Mapping[str, TaskData]) -> list[str]:
     """Lines for a person: what each task has, and the files that were left out."""
     lines = []
     for name, task in tasks.items():
-        sigmas = f" at σ {', '.join(f'{sigma:g}' for sigma in task.settings.sigmas)}" if task.settings.sigmas else ""
-        what = "photographs" if task.settings.sigmas else "pairs"
-        lines.append(f"{name}: {len(task.training):,} {what}{sigmas}, {len(task.held_out):,} held out")
+        lines.append(f"{name}: {len(task.training):,} {_kind(task.settings)}, {len(task.held_out):,} held out")
         lines += [f"{name}: {line}" for line in left_out_lines(task.left_out)]
     return lines
 
 
-def clamped_l1(output: Tensor, target: Tensor) -> Tensor:
-    """L1 of the output clamped to [0, 1], as DyNet's train.py has it: nothing is learnt from what lies outside."""
-    return F.l1_loss(output.clamp(0.0, 1.0), target)
+def say_inputs(judged: Sequence[Task], scale: int, say: Callable[[str], None]) -> None:
+    """Says what a network has to beat: the score of the inputs themselves, enlarged where that is what it does."""
+    what = "the input itself" if scale == 1 else f"the input, enlarged by {scale} by bicubic interpolation,"
+    for name, score in input_scores(judged).items():
+        say(f"{name}: {what} scores {score:.2f} dB on what is held out")
+
+
+def _kind(settings: TaskSettings) -> str:
+    """What the examples of a task are, and what is done to them."""
+    if settings.degraded:
+        return "pairs"
+    if settings.triples:
+        return "pairs with masks"
+    if settings.sigmas:
+        return f"photographs at σ {', '.join(f'{sigma:g}' for sigma in settings.sigmas)}"
+    if settings.qualities:
+        return f"photographs at JPEG quality {', '.join(map(str, settings.qualities))}"
+    if settings.scale > 1:
+        return f"photographs to be enlarged by {settings.scale}"
+    return "photographs with a colour mosaic" if settings.mosaic else "photographs with synthetic local blur"

@@ -1,4 +1,4 @@
-"""From a position of the sequence to a sample: read, cut, turn, make noisy; and what replaces a damaged picture."""
+"""From a position of the sequence to a sample: read, cut, degrade, turn; and what replaces a damaged picture."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from million_ird.errors import DatasetError
 from million_ird.patches import Box
 from pretrain.crop import TURNS, DamagedPatchError, turned
-from pretrain.evaluate.protocols import noisy_levels
+from pretrain.degradations import Degradation, Degraded
 from pretrain.finetune.folders import TaskData
-from pretrain.finetune.pictures import Example
+from pretrain.finetune.pictures import Example, Picture
 from pretrain.finetune.sampler import Place, TaskSampler
 from pretrain.images import Pixels
+from pretrain.local_blur.crops import choose_crop
+from pretrain.local_blur.masks import Mask
 from pretrain.stream.samples import sample_rng
 
 _ATTEMPTS = 16
@@ -25,12 +27,15 @@ _ATTEMPTS = 16
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One sample. Pixels are levels 0 … 255, (side, side, 3)."""
+    """One sample. Pixels are levels 0 … 255."""
 
     task: str
     input: NDArray[Any]
-    """uint8; float32 where noise is neither clipped nor rounded."""
+    """(side / scale, side / scale, 3), uint8; float32 where noise is neither clipped nor rounded."""
     target: Pixels
+    """(side, side, 3)."""
+    mask: Mask | None
+    """(side, side), where it is degraded; None: everywhere."""
     damages: tuple[str, ...]
     """What was wrong with the pictures that should have been taken before, one line each; usually none."""
 
@@ -63,31 +68,61 @@ class SampleMaker:
         place = place or self.sampler.place(position)
         for attempt in range(_ATTEMPTS):
             try:
-                given, target = self._make(place)
-                return Sample(place.task, given, target, tuple(damages))
+                made = self._make(place)
+                return Sample(place.task, made.input, made.target, made.mask, tuple(damages))
             except DamagedPatchError as error:
                 damages.append(" ".join(str(error).split()))
             place = self.sampler.substitute(place, position, attempt)
         raise DatasetError(f"tasks.{place.task}: {_ATTEMPTS} pictures in a row are damaged; {damages[-1]}")
 
-    def _make(self, place: Place) -> tuple[NDArray[Any], Pixels]:
+    def _make(self, place: Place) -> Degraded:
         task = self._tasks[place.task]
-        sigmas = task.settings.sigmas
-        example = task.training[place.sample // max(1, len(sigmas))]
-        sigma = sigmas[place.sample % len(sigmas)] if sigmas else 0.0
-        rng = sample_rng(self._seed, place.epoch, f"{place.task} {sigma!r} {example.key}", 0)
-        squares = _cut(example, self._side, rng)
-        if not sigmas:
-            return squares[0], squares[-1]
-        return noisy_levels(squares[-1], rng.standard_normal(squares[-1].shape), sigma, task.settings.noise), squares[
-            -1
-        ]
+        example, strength = task.sample(place.sample)
+        rng = sample_rng(self._seed, place.epoch, f"{place.task} {strength!r} {example.key}", 0)
+        mask = example.mask.read() if example.mask else None
+        if mask is None:
+            box, turn = _draw(example.clean, self._side, task.settings.scale, rng)
+        else:
+            x, y, turn = choose_crop(mask, self._side, task.settings.blur_aware, task.settings.speck, rng)
+            box = Box(x, y, self._side, self._side)
+        return _turned(degraded_crop(example, mask, task.degradations.get(strength), box, rng), turn)
 
 
-def _cut(example: Example, side: int, rng: np.random.Generator) -> list[Pixels]:
-    """The same random square of the degraded and the clean picture, turned the same way."""
-    x = int(rng.integers(example.clean.width - side, endpoint=True))
-    y = int(rng.integers(example.clean.height - side, endpoint=True))
-    turn = int(rng.integers(TURNS))
-    parts = [part for part in (example.degraded, example.clean) if part is not None]
-    return [np.ascontiguousarray(turned(part.read(Box(x, y, side, side)), turn)) for part in parts]
+def degraded_crop(
+    example: Example, mask: Mask | None, degradation: Degradation | None, box: Box, rng: np.random.Generator
+) -> Degraded:
+    """A rectangle of an example, upright.
+
+    Args:
+        example: a pair, or a clean picture.
+        mask: of the whole pair, where there is one.
+        degradation: of a clean picture; a pair has none.
+        box: the rectangle of the clean picture; its numbers are multiples of the degradation's scale.
+        rng: decides what is random in the degradation.
+
+    Raises:
+        DamagedPatchError: a picture cannot be read.
+    """
+    clean = example.clean
+    if example.degraded is not None:
+        square = None if mask is None else mask[box.y : box.y + box.height, box.x : box.x + box.width]
+        return Degraded(example.degraded.read(box), clean.read(box), square)
+    assert degradation is not None
+    region = degradation.region(box, clean.width, clean.height)
+    return degradation.degrade(clean.read(region), region, box, (clean.width, clean.height), rng)
+
+
+def _draw(picture: Picture, side: int, scale: int, rng: np.random.Generator) -> tuple[Box, int]:
+    """A random square that begins at multiples of `scale`, and a turn."""
+    x = scale * int(rng.integers((picture.width - side) // scale, endpoint=True))
+    y = scale * int(rng.integers((picture.height - side) // scale, endpoint=True))
+    return Box(x, y, side, side), int(rng.integers(TURNS))
+
+
+def _turned(made: Degraded, turn: int) -> Degraded:
+    """Everything turned the same way."""
+    mask = None
+    if made.mask is not None:
+        mask = np.ascontiguousarray(turned(made.mask.view(np.uint8), turn)).view(np.bool_)
+    seen, target = (np.ascontiguousarray(turned(picture, turn)) for picture in (made.input, made.target))
+    return Degraded(seen, target, mask)

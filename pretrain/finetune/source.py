@@ -35,9 +35,11 @@ class FinetuneBatch:
 
     step: int
     inputs: Tensor
-    """uint8, or float32 where a task's noise is neither clipped nor rounded; (b, 3, s, s)."""
+    """uint8, or float32 where a task's noise is neither clipped nor rounded; (b, 3, s / scale, s / scale)."""
     targets: Tensor
     """uint8, (b, 3, s, s)."""
+    masks: Tensor | None
+    """uint8, (b, 1, s, s), 1 = degraded; of tasks without masks 1 everywhere. None where no task has masks."""
     tasks: tuple[str, ...]
     """Task of each sample."""
     substituted: int
@@ -67,7 +69,9 @@ class FinetuneSource:
     ) -> None:
         self._maker = SampleMaker(tasks, weights, seed, side)
         self._reading, self._say = reading, say
-        self._floats = any(tasks[name].settings.noise == "float" for name in weights if tasks[name].settings.sigmas)
+        chosen = [tasks[name].settings for name in weights]
+        self._floats = any(each.noise == "float" for each in chosen if each.sigmas)
+        self._masked = any(each.has_masks for each in chosen)
         self.places = self._maker.sampler.places
         """Places of each task among 840 samples."""
         self.fingerprint: str = digest([f"{name} {tasks[name].fingerprint}" for name in sorted(weights)])
@@ -109,7 +113,7 @@ class FinetuneSource:
         """
         seen = len(step_positions(0, batch_size, rank, ranks)) * start_step
         damage = _Damage(self._reading, seen, substituted, self._say)
-        plan = _Plan(batch_size, rank, ranks, self._floats, pin_memory)
+        plan = _Plan(batch_size, rank, ranks, self._floats, self._masked, pin_memory)
         return FinetuneBatches(self._maker, plan, start_step, damage, self._reading)
 
 
@@ -121,6 +125,7 @@ class _Plan:
     rank: int
     ranks: int
     floats: bool
+    masked: bool
     pinned: bool
 
 
@@ -163,6 +168,7 @@ class FinetuneBatches:
             step,
             self._tensor(np.stack([s.input.transpose(2, 0, 1) for s in samples], dtype=kind)),
             self._tensor(np.stack([s.target.transpose(2, 0, 1) for s in samples])),
+            self._tensor(np.stack([_plane(s) for s in samples])) if self._plan.masked else None,
             tuple(s.task for s in samples),
             sum(bool(s.damages) for s in samples),
         )
@@ -170,6 +176,13 @@ class FinetuneBatches:
     def _tensor(self, array: NDArray[Any]) -> Tensor:
         tensor = torch.from_numpy(array)
         return tensor.pin_memory() if self._plan.pinned else tensor
+
+
+def _plane(sample: Sample) -> NDArray[np.uint8]:
+    """The mask of a sample, (1, s, s)."""
+    if sample.mask is None:
+        return np.ones((1, *sample.target.shape[:2]), np.uint8)
+    return sample.mask.view(np.uint8)[None]
 
 
 def share_of_tasks(batch: FinetuneBatch, names: Sequence[str]) -> dict[str, float]:

@@ -7,26 +7,40 @@ from dataclasses import dataclass
 from typing import Literal
 
 from million_ird.errors import UsageError
+from million_ird.local_blur import LocalBlurSettings
 from pretrain.evaluate.protocols import NoiseKind
 
 PUBLISHED_SHARES: Mapping[str, float] = {"denoise": 46_296, "derain": 24_000, "dehaze": 72_135}
 """Samples of an epoch in the authors' code: 5,144 photographs × 3 noise levels × 3; 200 rainy pictures × 120; 72,135
 hazy pictures. That is .325, .169 and .506 of all."""
 
+_LEAST_BLURRED = 32
+"""Pixels along the shorter side of what `million_ird.local_blur` takes."""
+
 
 @dataclass(frozen=True)
 class TaskSettings:
-    """One task: noise to be removed from clean photographs, or pairs of pictures to be learnt."""
+    """One task. Exactly one of `degraded`, `sigmas`, `qualities`, `scale`, `mosaic`, `local_blur` and `triples` says
+    what it is: pairs, clean photographs that are degraded in one of five ways, or pairs with blur masks."""
 
     clean: tuple[str, ...] = ()
     """Folders of clean photographs, with all folders below them. Of the pairs, the clean halves."""
+    dataset: tuple[str, ...] = ()
+    """Built datasets whose patches are clean photographs, too; not for pairs."""
     degraded: tuple[str, ...] = ()
     """Folders of degraded pictures, with all folders below them; makes it a task of pairs."""
     names: Literal["auto", "same", "rain", "haze"] = "auto"
     """How names make pairs: "same" name; "rain" number (rain-1, norain-1); "haze" scene (0001_0.8_0.2, 0001). "auto"
     takes the one that makes most pairs."""
-    dataset: tuple[str, ...] = ()
-    """Built datasets whose patches are clean photographs, too; not for pairs."""
+    triples: tuple[str, ...] = ()
+    """Shards of blurred frame, sharp frame and blur mask, as `million-ird annotate export --format shards` writes them:
+    folders, tars or patterns, paths or URLs. Makes it a task of local motion blur."""
+    blur_aware: float = 0.5
+    """Of triples: share of the crops that are centred on a blurred pixel, 0 to 1; the others lie anywhere. 0.5 is
+    LBAG's (authors' code)."""
+    speck: int = 64
+    """Of triples: blurred areas of fewer pixels (connected by edges) attract no crop, so that a single wrong pixel of a
+    mask does not: LBAG's own test for that lets masks of 0.03 % pass. 64 is a window of LMD-ViT, 8 x 8 (ours)."""
     sigmas: tuple[float, ...] = ()
     """Standard deviations of Gaussian noise in levels of 255; makes it a task of noise. Each photograph comes once with
     each of them in an epoch of the task. The paper has 15, 25 and 50."""
@@ -34,20 +48,70 @@ class TaskSettings:
     """"truncated": the noisy picture is clipped and cut down to whole levels, half a level darker in the mean, as the
     published codes make it in training and test; the default, since `evaluate` feeds the same by default. "float":
     neither clipped nor rounded, as under `evaluate --protocol fixed`."""
+    qualities: tuple[int, ...] = ()
+    """JPEG qualities, 1 to 100; makes it a task of compression. Each photograph comes once with each of them in an
+    epoch of the task."""
+    sampling: Literal["4:2:0", "4:2:2", "4:4:4"] = "4:2:0"
+    """Chroma sampling of those JPEGs; 4:2:0 is what libjpeg and most encoders take unless told otherwise."""
+    scale: Literal[1, 2, 3, 4] = 1
+    """Side of the photograph per side of what the network sees: 2, 3 or 4 makes it a task of super-resolution, after
+    antialiased bicubic downscaling. It must be the network's own."""
+    mosaic: bool = False
+    """Leave one colour of each pixel, as a Bayer sensor does (RGGB), and fill the others in linearly; makes it a task
+    of demosaicking."""
+    local_blur: LocalBlurSettings | None = None
+    """Objects that move over a photograph that stands still, with the exact mask of where; any of its settings, or an
+    empty table for the defaults, makes it a task of synthetic local motion blur."""
     weight: float = 1.0
     """Share of the samples relative to the other tasks' weights; 0 leaves the task out."""
 
     def __post_init__(self) -> None:
-        if bool(self.degraded) == bool(self.sigmas):
-            raise UsageError("a task needs either degraded (folders, for pairs) or sigmas (for noise), and not both")
-        if self.degraded and (self.dataset or not self.clean):
-            raise UsageError("a task of pairs takes its clean pictures from clean (folders), and from no dataset")
-        if not (self.clean or self.dataset):
-            raise UsageError("a task needs clean photographs: clean (folders) or dataset")
+        self._check_kind()
+        self._check_places()
         if any(sigma <= 0 for sigma in self.sigmas):
             raise UsageError("sigmas: noise levels must be above 0")
+        if any(not 1 <= quality <= 100 for quality in self.qualities):
+            raise UsageError(f"qualities: got {list(self.qualities)}, expected 1 to 100")
+        if not 0 <= self.blur_aware <= 1:
+            raise UsageError(f"blur_aware: got {self.blur_aware}, expected 0 to 1")
+        if self.speck < 1:
+            raise UsageError(f"speck: got {self.speck}, expected at least 1")
         if self.weight < 0:
             raise UsageError(f"weight: got {self.weight}, expected at least 0")
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether its samples say where they are degraded."""
+        return bool(self.triples) or self.local_blur is not None
+
+    @property
+    def least_side(self) -> int:
+        """Pixels that a picture needs along each side, whatever the crop."""
+        return 1 if self.local_blur is None else _LEAST_BLURRED
+
+    def _check_kind(self) -> None:
+        kinds = {
+            "degraded (folders, for pairs)": bool(self.degraded),
+            "sigmas (for noise)": bool(self.sigmas),
+            "qualities (for JPEG)": bool(self.qualities),
+            "scale (for super-resolution)": self.scale > 1,
+            "mosaic (for demosaicking)": self.mosaic,
+            "local_blur (for synthetic local blur)": self.local_blur is not None,
+            "triples (for local blur with masks)": bool(self.triples),
+        }
+        given = [name.split()[0] for name, is_given in kinds.items() if is_given]
+        if not given:
+            raise UsageError(f"a task needs exactly one of {', '.join(kinds)}")
+        if len(given) > 1:
+            raise UsageError(f"{' and '.join(given)} are different tasks: give each a section of its own")
+
+    def _check_places(self) -> None:
+        if self.triples and (self.clean or self.dataset):
+            raise UsageError("a task of triples has its sharp pictures in triples, and takes no clean and no dataset")
+        if self.degraded and (self.dataset or not self.clean):
+            raise UsageError("a task of pairs takes its clean pictures from clean (folders), and from no dataset")
+        if not (self.clean or self.dataset or self.triples):
+            raise UsageError("a task needs clean photographs: clean (folders) or dataset")
 
 
 def task_weights(tasks: Mapping[str, TaskSettings], shares: Literal["weights", "published"]) -> dict[str, float]:

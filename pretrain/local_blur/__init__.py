@@ -1,1 +1,1 @@
-"""Blurred pictures, sharp ones and blur masks to train local deblurring on. Begin with `source.open_triples`."""
+"""Blurred pictures, sharp ones and blur masks to train local deblurring on, in shards; what a crop of them is."""

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from pretrain.crop import TURNS
-
-Mask = NDArray[np.bool_]
-"""(H, W), True = blurred."""
+from pretrain.local_blur.masks import Mask
 
 
 def choose_crop(mask: Mask, side: int, blur_aware: float, speck: int, rng: np.random.Generator) -> tuple[int, int, int]:

@@ -63,7 +63,6 @@ class Triples:
 
     def __init__(self, index: PatchIndex) -> None:
         self.index = index
-        self.shard_sizes = [shard.patches // len(ROLES) for _, shard in index.shards]
 
     def __len__(self) -> int:
         return len(self.index) // len(ROLES)

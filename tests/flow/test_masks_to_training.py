@@ -14,9 +14,13 @@ from annotation.exporting import ExportSettings, export_masks
 from annotation.formats.shards import key_of
 from million_ird.pixels import DecodeSettings, decode, read_header
 from million_ird.records import Rejection
-from pretrain.finetune.recipe import ReadingSettings
-from pretrain.local_blur.settings import LocalBlurSettings
-from pretrain.local_blur.source import open_triples
+from pretrain.finetune.folders import open_task
+from pretrain.finetune.pictures import DecodedPictures
+from pretrain.finetune.recipe import load_finetune_recipe
+from pretrain.finetune.run import open_tasks
+from pretrain.finetune.samples import SampleMaker
+from pretrain.finetune.source import FinetuneSource
+from pretrain.finetune.tasks import TaskSettings
 from tests.annotation.drawn_projects import HEIGHT, WIDTH, draw, project_of, some_mask
 from tests.policy.documents import ROOT, blocks
 
@@ -37,33 +41,43 @@ def shards(tmp_path: Path) -> Path:
 
 def test_crops_are_those_of_the_pictures_and_masks_of_the_project(shards: Path, tmp_path: Path) -> None:
     said: list[str] = []
-    settings = LocalBlurSettings(crop=HEIGHT, lanes=1, window=8, speck=2)
-    source = open_triples([str(shards)], settings, 0, ReadingSettings(threads=0), say=said.append)
-    assert len(source) == len(NAMES)
+    settings = TaskSettings(triples=(str(shards),), speck=2)
+    task = open_task("deblur", settings, HEIGHT, 0, 0, DecodedPictures(0), said.append)
     assert any("1 without_sharp" in line for line in said)
+    maker = SampleMaker({"deblur": task}, {"deblur": 1.0}, 0, HEIGHT)
     keys = {key_of(name): seed for seed, name in enumerate(NAMES)}
-    seen = set()
+    sharp = {}
     for position in range(3 * len(NAMES)):
-        sample = source.sample(position)
-        seen.add(sample.key)
-        whole = some_mask(keys[sample.key])
+        sample = maker.sample(position)
+        key = task.training[maker.sampler.place(position).sample].key.removesuffix(".blur")
+        sharp[key] = sample.target
+        whole = some_mask(keys[key])
         areas = {int(whole[:, x : x + HEIGHT].sum()) for x in range(WIDTH - HEIGHT + 1)}
+        assert sample.mask is not None
         assert int(sample.mask.sum()) in areas
-    assert seen == set(keys)
+    assert sharp.keys() == keys.keys()
     whole_picture = read(tmp_path / "pictures/s01/00_sharp.png")
-    sharp = next(source.sample(position) for position in range(9) if source.sample(position).key == "s01/00").sharp
-    assert set(map(bytes, sharp.reshape(-1, 3))) <= set(map(bytes, whole_picture.reshape(-1, 3)))
+    assert set(map(bytes, sharp["s01/00"].reshape(-1, 3))) <= set(map(bytes, whole_picture.reshape(-1, 3)))
 
 
-def test_the_example_of_the_document_runs(shards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (example,) = blocks(ROOT / "docs" / "mask_formats.md", "python")
-    shards.rename(shards.with_name("my-masks-shards"))
-    monkeypatch.chdir(shards.parent)
-    found: dict[str, Any] = {}
-    exec(example.replace("crop=256", f"crop={HEIGHT}"), found)  # the pictures of tests are small
-    batch = found["batch"]
-    assert tuple(batch.blurred.shape) == tuple(batch.sharp.shape) == (12, 3, HEIGHT, HEIGHT)
+def test_the_recipe_of_the_document_trains_on_them(shards: Path) -> None:
+    (text,) = blocks(ROOT / "docs" / "mask_formats.md", "toml")
+    folder = shards.rename(shards.with_name("my-masks-shards")).parent
+    (folder / "deblur.toml").write_text(text)
+    small = [f"crop={HEIGHT}", "tasks.gopro.weight=0", "validation.images=1"]  # the pictures of tests are small
+    recipe = load_finetune_recipe(str(folder / "deblur.toml"), small)
+    tasks = open_tasks(recipe, lambda _line: None)
+    assert {name: (len(task.training), len(task.held_out)) for name, task in tasks.items()} == {"deblur": (2, 1)}
+    source = FinetuneSource(tasks, recipe.weights(), recipe.seed, recipe.crop, recipe.reading, lambda _line: None)
+    batches = source.loader(recipe.batch)
+    try:
+        batch = next(batches)
+    finally:
+        batches.close()
+    assert tuple(batch.inputs.shape) == tuple(batch.targets.shape) == (12, 3, HEIGHT, HEIGHT)
+    assert batch.masks is not None
     assert tuple(batch.masks.shape) == (12, 1, HEIGHT, HEIGHT)
+    assert set(batch.masks.unique().tolist()) == {0, 1}
 
 
 def read(path: Path) -> np.ndarray:

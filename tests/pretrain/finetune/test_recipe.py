@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from million_ird.errors import UsageError
+from million_ird.local_blur import LocalBlurSettings
 from pretrain.finetune.recipe import EPOCH, FinetuneRecipe, load_finetune_recipe
 from pretrain.finetune.tasks import PUBLISHED_SHARES
 from pretrain.recipe import recipe_from_toml
@@ -31,7 +32,7 @@ def test_the_bundled_recipe_is_the_papers_protocol() -> None:
 
 def test_what_the_bundled_recipe_leaves_out_or_says_are_the_defaults(tmp_path: Path) -> None:
     bundled, plain = load_finetune_recipe("finetune_all_in_one"), _recipe(tmp_path, _TASK)
-    for section in ("steps", "batch", "crop", "shares", "clamp_output", "optimizer", "schedule", "validation"):
+    for section in ("steps", "batch", "crop", "shares", "loss", "optimizer", "schedule", "validation"):
         assert getattr(bundled, section) == getattr(plain, section), section
     assert _recipe(tmp_path, _TASK + "[optimizer]\nlr = 1e-3\n").optimizer.kind == "adamw"
 
@@ -90,12 +91,51 @@ def test_moved_pictures_and_more_threads_are_the_same_run_and_another_noise_is_n
         (["reading.max_damaged_share=2"], r"reading\.max_damaged_share"),
         (["steps=1000"], r"schedule\.warmup: 66750 steps leave nothing of 1000"),
         (["shares=published", "tasks.mine.clean=x", "tasks.mine.sigmas=[5]"], "not mine; use weights"),
+        (["tasks.denoise.sigmas=[]", "tasks.denoise.scale=2"], "2 times the sides .* one of 1 times"),
+        (["model.family=edsr", "model.scale=2"], "1 times the sides .* one of 2 times"),
+        (
+            ["tasks.sr.clean=x", "tasks.sr.scale=2", "model.family=edsr", "model.scale=2"],
+            r"tasks\.sr\.scale: got 2, but 1 in tasks\.denoise",
+        ),
+        (["validation.side=8"], r"validation\.side: got 8, expected at least 16, or 0"),
         (["tasks.denoise.names=rainy"], r'tasks\.denoise\.names: got "rainy"'),
     ],
 )
 def test_what_cannot_be_names_the_key(tmp_path: Path, overrides: list[str], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         _recipe(tmp_path, _TASK, *overrides)
+
+
+@pytest.mark.parametrize(("scale", "crop"), [(2, 100), (3, 144), (3, 192), (3, 48), (4, 64), (4, 260)])
+def test_crops_of_networks_that_enlarge_are_multiples_of_their_scale(tmp_path: Path, scale: int, crop: int) -> None:
+    text = f"[model]\nfamily = 'edsr'\nscale = {scale}\n[tasks.sr]\nclean = 'photos'\nscale = {scale}\n"
+    assert _recipe(tmp_path, text, f"crop={crop}").scale == scale
+    for wrong in (crop + 1, 16 * scale - scale):
+        with pytest.raises(
+            UsageError, match=f"crop: got {wrong}, expected a multiple of {scale}, {16 * scale} or more"
+        ):
+            _recipe(tmp_path, text, f"crop={wrong}")
+
+
+def test_tasks_of_local_blur_name_shards_and_settings(tmp_path: Path) -> None:
+    text = (
+        "[tasks.real]\ntriples = 'masks'\n[tasks.made]\nclean = 'photos'\n[tasks.made.local_blur]\nobjects = [1, 3]\n"
+    )
+    recipe = _recipe(tmp_path, text, "tasks.real.blur_aware=0.25")
+    assert recipe.tasks["real"].triples == (str(tmp_path / "masks"),)
+    assert recipe.tasks["real"].blur_aware == 0.25
+    assert recipe.tasks["made"].local_blur == LocalBlurSettings(objects=(1, 3))
+    assert recipe_from_toml(FinetuneRecipe, recipe.to_toml()) == recipe
+    assert (
+        _recipe(tmp_path, text, "tasks.real.blur_aware=0.25", "tasks.real.triples=other").differences(recipe.resolved)
+        == []
+    )
+    moved = _recipe(tmp_path, _TASK, "tasks.denoise.sigmas=[]", "tasks.denoise.local_blur={}")
+    assert moved.tasks["denoise"].local_blur == LocalBlurSettings()
+    with pytest.raises(
+        UsageError, match=r"tasks\.made\.local_blur: objects|tasks\.made\.local_blur.*there must be an object"
+    ):
+        _recipe(tmp_path, text, "tasks.made.local_blur.objects=[0, 3]")
 
 
 def test_a_recipe_without_tasks_says_so(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,13 +17,15 @@ from pretrain.evaluate.measure import INPUT
 from pretrain.evaluate.protocols import PROMPTIR
 from pretrain.evaluate.run import evaluate
 from pretrain.finetune.recipe import FinetuneRecipe, load_finetune_recipe
-from pretrain.finetune.run import assemble, clamped_l1, finetune
+from pretrain.finetune.run import assemble, finetune
 from pretrain.models.dynet import DyNet, DyNetSettings
 from pretrain.models.pretrained import from_pretrained, save_pretrained
 from pretrain.models.variants import Variant
+from pretrain.objective import Outcome
 from pretrain.ranks import Ranks
 from pretrain.signals import StopRequest
 from tests.pretrain.finetune.worlds import Pixels, clean_folder, rain, rain_folders
+from tests.pretrain.local_blur.triples import write_folder
 from tests.pretrain.picture_files import picture, write_picture
 
 _SHAPE = {"width": 8, "refinement": 1, "prompt_crop": 32}
@@ -58,13 +61,13 @@ threads = 1
 """
 
 
-def _run(folder: Path, out: str, *overrides: str, init: str = "", resume: bool = False) -> int:
+def _run(folder: Path, out: str, *overrides: str, init: str = "", resume: bool = False, text: str = _RECIPE) -> int:
     with StopRequest() as stop:
-        return finetune(_recipe(folder, *overrides, init=init), folder / out, resume, Ranks(), stop)
+        return finetune(_recipe(folder, *overrides, init=init, text=text), folder / out, resume, Ranks(), stop)
 
 
-def _recipe(folder: Path, *overrides: str, init: str = "") -> FinetuneRecipe:
-    (folder / "recipe.toml").write_text(_RECIPE)
+def _recipe(folder: Path, *overrides: str, init: str = "", text: str = _RECIPE) -> FinetuneRecipe:
+    (folder / "recipe.toml").write_text(text)
     return load_finetune_recipe(str(folder / "recipe.toml"), overrides, init)
 
 
@@ -168,12 +171,86 @@ def test_what_was_left_out_is_said(world: Path, capsys: pytest.CaptureFixture[st
     assert "denoise: 5 photographs at σ 25, 50, 1 held out" in printed
     assert "derain: 5 pairs, 1 held out" in printed
     assert "derain: left out 1 (not_an_image: text): rain-9.png" in printed
+    assert re.search(r"denoise_50: the input itself scores 1\d\.\d\d dB on what is held out", printed)
+
+
+_KINDS = {
+    "jpeg": ("clean = 'clean'\nqualities = [10]", "photographs at JPEG quality 10"),
+    "mosaic": ("clean = 'clean'\nmosaic = true", "photographs with a colour mosaic"),
+    "made": ("clean = 'clean'\n[tasks.made.local_blur]", "photographs with synthetic local blur"),
+    "real": ("triples = 'masks'", "pairs with masks"),
+}
+
+
+def test_one_network_learns_every_kind_of_task_at_once_and_goes_on_exactly(
+    world: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_folder(world / "masks")
+    tasks = "".join(f"[tasks.{name}]\n{text}\n" for name, (text, _) in _KINDS.items())
+    recipe = _RECIPE.replace("[optimizer]", f"{tasks}[optimizer]")
+    assert _run(world, "whole", "batch=12", "steps=2", text=recipe) == 0
+    printed = capsys.readouterr().err
+    for name, (_, words) in _KINDS.items():
+        assert re.search(rf"{name}: 5 {words}, 1 held out", printed)
+        assert re.search(rf"{name}\w*: the input itself scores", printed)
+    assert _run(world, "parts", "batch=12", "steps=1", text=recipe) == 0
+    assert _run(world, "parts", "batch=12", "steps=2", resume=True, text=recipe) == 0
+    whole, parts = _weights(world / "whole"), _weights(world / "parts")
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+    lines = [json.loads(line) for line in (world / "whole" / "log.jsonl").read_text().splitlines()]
+    validation = [line for line in lines if line["kind"] == "validation"][-1]
+    assert validation["small"].keys() == {"denoise_25", "denoise_50", "derain", "jpeg_10", "mosaic", "made", "real"}
+    source = assemble(_recipe(world, "batch=12", text=recipe), Ranks()).source
+    batches = source.loader(12, 0, 1, 0, False, substituted=0)
+    try:
+        assert next(batches).masks is not None
+    finally:
+        batches.close()
+
+
+def test_other_pairs_with_masks_are_not_the_same_run(world: Path) -> None:
+    write_folder(world / "masks")
+    recipe = _RECIPE.replace("[optimizer]", "[tasks.real]\ntriples = 'masks'\n[optimizer]")
+    assert _run(world, "run", "steps=1", text=recipe) == 0
+    write_folder(world / "masks", 4)
+    with pytest.raises(DatasetError, match="pictures of the tasks are not those of the checkpoint"):
+        _run(world, "run", "steps=2", resume=True, text=recipe)
+
+
+def test_a_network_learns_to_enlarge(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = """
+steps = 2
+batch = 2
+crop = 48
+[model]
+family = "edsr"
+scale = 3
+width = 4
+blocks = 1
+[tasks.sr]
+clean = "clean"
+scale = 3
+[schedule]
+warmup = 1
+[validation]
+images = 1
+side = 50
+[reading]
+threads = 1
+"""
+    assert _run(world, "run", text=recipe) == 0
+    printed = capsys.readouterr().err
+    assert "sr: 5 photographs to be enlarged by 3, 1 held out" in printed
+    assert "sr: the input, enlarged by 3 by bicubic interpolation, scores" in printed
+    lines = [json.loads(line) for line in (world / "run" / "log.jsonl").read_text().splitlines()]
+    (validation,) = [line for line in lines if line["kind"] == "validation"]
+    assert validation["whole"].keys() == {"sr"}
 
 
 def test_a_clamped_loss_teaches_nothing_outside_the_range(world: Path) -> None:
     output = torch.tensor([-0.5, 0.25, 1.5], requires_grad=True)
-    clamped_l1(output, torch.full((3,), 0.5)).backward()
+    objective = assemble(_recipe(world, "loss.clamp=true"), Ranks()).objective
+    objective.loss(Outcome(output), torch.full((3,), 0.5), None).backward()
     assert output.grad is not None
     assert output.grad.tolist() == pytest.approx([0, -1 / 3, 0])
-    assert assemble(_recipe(world, "clamp_output=true"), Ranks()).loss is clamped_l1
-    assert assemble(_recipe(world), Ranks()).loss is torch.nn.functional.l1_loss
+    assert not assemble(_recipe(world), Ranks()).objective.settings.clamp

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from million_ird.errors import DatasetError
-from pretrain.finetune.samples import SampleMaker
+from million_ird.local_blur import LocalBlurSettings
+from pretrain.corrupt import jpeg_round_trip
+from pretrain.degradations.demosaic import interpolate, mosaic
+from pretrain.degradations.resize import downscale
+from pretrain.finetune.samples import Sample, SampleMaker
+from pretrain.finetune.tasks import TaskSettings
 from tests.pretrain.finetune.worlds import Pixels, denoise_task, derain_task, opened
+from tests.pretrain.picture_files import write_pictures
 
 _SIDE = 32
 
@@ -91,6 +98,71 @@ def test_truncated_noise_is_whole_levels_of_the_same_noise(tmp_path: Path) -> No
         if exact.task == "denoise":
             assert truncated.input.dtype == np.uint8
             assert np.array_equal(truncated.input, np.clip(exact.input, 0, 255).astype(np.uint8))
+
+
+def _turned(sample: Sample, turn: int) -> tuple[Any, Any]:
+    """Input and target as they lay in the picture."""
+    return _turns(sample.input)[turn], _turns(sample.target)[turn]
+
+
+def _made(tmp_path: Path, **values: object) -> list[tuple[Sample, Pixels]]:
+    """Samples of one task of photographs, each with its whole photograph."""
+    task = opened("mine", denoise_task(tmp_path, sigmas=(), **values))
+    maker = SampleMaker({"mine": task}, {"mine": 1.0}, 0, _SIDE)
+    examples = [task.sample(maker.sampler.place(position).sample)[0] for position in range(16)]
+    return [(maker.sample(n), _whole(tmp_path / example.key)) for n, example in enumerate(examples)]
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_a_smaller_input_is_that_part_of_the_smaller_picture(tmp_path: Path, scale: int) -> None:
+    for sample, whole in _made(tmp_path, scale=scale):
+        turn, y, x = _find(sample.target, whole)
+        small, _ = _turned(sample, turn)
+        assert (y % scale, x % scale) == (0, 0)
+        rows, columns = (slice(start // scale, (start + _SIDE) // scale) for start in (y, x))
+        assert np.array_equal(small, downscale(whole, scale)[rows, columns])
+
+
+def test_three_times_smaller_inputs_come_from_pictures_of_any_size(tmp_path: Path) -> None:
+    write_pictures(tmp_path, "odd.png", height=67, width=53)
+    task = opened("sr", TaskSettings(clean=(str(tmp_path),), scale=3), side=48)
+    maker = SampleMaker({"sr": task}, {"sr": 1.0}, 0, 48)
+    samples = [maker.sample(position) for position in range(20)]
+    assert {sample.input.shape for sample in samples} == {(16, 16, 3)}
+    assert {sample.target.shape for sample in samples} == {(48, 48, 3)}
+
+
+def test_a_mosaic_has_the_phase_of_the_whole_picture(tmp_path: Path) -> None:
+    found = set()
+    for sample, whole in _made(tmp_path, mosaic=True):
+        turn, y, x = _find(sample.target, whole)
+        given, _ = _turned(sample, turn)
+        found.add((y % 2, x % 2))
+        assert np.array_equal(given, interpolate(mosaic(whole))[y : y + _SIDE, x : x + _SIDE])
+    assert len(found) == 4
+
+
+def test_a_jpeg_is_cut_out_of_the_whole_compressed_picture(tmp_path: Path) -> None:
+    for sample, whole in _made(tmp_path, qualities=(10,)):
+        turn, y, x = _find(sample.target, whole)
+        given, _ = _turned(sample, turn)
+        assert np.array_equal(given, jpeg_round_trip(whole, 10, "4:2:0")[y : y + _SIDE, x : x + _SIDE])
+
+
+def test_synthetic_local_blur_changes_what_its_mask_says_and_little_else(tmp_path: Path) -> None:
+    samples = [sample for sample, _ in _made(tmp_path, local_blur=LocalBlurSettings())]
+    change = np.abs(np.stack([sample.input.astype(int) - sample.target for sample in samples])).max(axis=-1)
+    masks = np.stack([sample.mask for sample in samples if sample.mask is not None])
+    assert masks.shape == change.shape
+    assert change[~masks].mean() < 0.1 * change[masks].mean()  # the faint rims of soft edges
+    assert sum(mask.any() for mask in masks) > len(masks) / 2
+    assert not all(mask.all() for mask in masks)
+
+
+def test_several_qualities_come_once_each_in_an_epoch(tmp_path: Path) -> None:
+    task = opened("dejpeg", denoise_task(tmp_path, sigmas=(), qualities=(10, 40)))
+    assert task.samples == 12
+    assert [task.sample(number)[1] for number in range(4)] == [10.0, 40.0, 10.0, 40.0]
 
 
 def test_a_position_gives_the_same_sample_again_and_each_seed_another(tmp_path: Path) -> None:

@@ -10,9 +10,12 @@ import pytest
 import torch
 
 from million_ird.errors import DatasetError, UsageError
+from million_ird.local_blur import LocalBlurSettings
 from pretrain.finetune.recipe import ReadingSettings
 from pretrain.finetune.source import FinetuneBatch, FinetuneSource, share_of_tasks
+from pretrain.finetune.tasks import TaskSettings
 from tests.pretrain.finetune.worlds import denoise_task, derain_task, opened
+from tests.pretrain.local_blur.triples import write_folder
 
 _WEIGHTS = {"denoise": 1.0, "derain": 1.0}
 
@@ -59,6 +62,37 @@ def test_unrounded_noise_makes_all_inputs_floats_in_levels(tmp_path: Path) -> No
     assert 50 < batch.inputs.mean() < 200
     rainy = batch.tasks.index("derain")
     assert torch.equal(batch.inputs[rainy], batch.inputs[rainy].round())
+
+
+def test_masks_are_of_all_samples_where_one_task_has_some(tmp_path: Path) -> None:
+    tasks = {
+        "derain": opened("derain", derain_task(tmp_path / "r")),
+        "real": opened("real", TaskSettings(triples=(str(write_folder(tmp_path / "t")),))),
+        "made": opened("made", denoise_task(tmp_path / "d", sigmas=(), local_blur=LocalBlurSettings())),
+    }
+    reading = ReadingSettings(threads=2, prefetch=2)
+    source = FinetuneSource(tasks, dict.fromkeys(tasks, 1.0), 0, 32, reading, print)
+    (batch,) = _batches(source, 1, batch_size=12)
+    assert batch.masks is not None
+    assert (batch.masks.dtype, batch.masks.shape) == (torch.uint8, (12, 1, 32, 32))
+    assert set(batch.masks.unique().tolist()) == {0, 1}
+    everywhere = dict(zip(batch.tasks, batch.masks.amin(dim=(1, 2, 3)).tolist(), strict=True))
+    assert set(batch.tasks) == set(tasks)
+    assert everywhere["derain"] == 1
+    made = [task == "made" for task in batch.tasks]
+    sharp = batch.masks.expand_as(batch.inputs)[made] == 0
+    change = (batch.inputs.float() - batch.targets).abs()[made]
+    assert change[sharp].mean() < 0.1 * change[~sharp].mean()
+    (plain,) = _batches(_source(tmp_path / "p"), 1)
+    assert plain.masks is None
+
+
+def test_inputs_are_smaller_where_the_network_is_to_enlarge(tmp_path: Path) -> None:
+    task = opened("sr", denoise_task(tmp_path, sigmas=(), scale=2))
+    source = FinetuneSource({"sr": task}, {"sr": 1.0}, 0, 32, ReadingSettings(threads=0), print)
+    (batch,) = _batches(source, 1)
+    assert batch.inputs.shape == (4, 3, 16, 16)
+    assert batch.targets.shape == (4, 3, 32, 32)
 
 
 def test_no_number_of_threads_changes_a_batch(tmp_path: Path) -> None:

@@ -5,14 +5,25 @@ from __future__ import annotations
 import pytest
 
 from million_ird.errors import UsageError
+from million_ird.local_blur import LocalBlurSettings
 from pretrain.finetune.tasks import TaskSettings, task_weights
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"clean": ("a",)}, "either degraded .* or sigmas"),
-        ({"clean": ("a",), "degraded": ("b",), "sigmas": (25.0,)}, "and not both"),
+        ({"clean": ("a",)}, "exactly one of degraded .* triples"),
+        ({"clean": ("a",), "degraded": ("b",), "sigmas": (25.0,)}, "degraded and sigmas are different tasks"),
+        ({"clean": ("a",), "scale": 2, "mosaic": True}, "scale and mosaic are different"),
+        ({"clean": ("a",), "local_blur": LocalBlurSettings(), "qualities": (9,)}, "qualities and local_blur"),
+        ({"clean": ("a",), "triples": ("b",)}, "takes no clean"),
+        ({"dataset": ("a",), "triples": ("b",)}, "no dataset"),
+        ({"triples": ("b",), "blur_aware": 1.5}, "blur_aware: got 1.5, expected 0 to 1"),
+        ({"triples": ("b",), "blur_aware": float("nan")}, "blur_aware"),
+        ({"triples": ("b",), "speck": 0}, "speck: got 0, expected at least 1"),
+        ({"clean": ("a",), "qualities": (10, 0)}, "qualities: got .*, expected 1 to 100"),
+        ({"scale": 2}, "needs clean photographs"),
+        ({"mosaic": True}, "needs clean photographs"),
         ({"degraded": ("b",)}, "clean pictures from clean"),
         ({"clean": ("a",), "degraded": ("b",), "dataset": ("c",)}, "from no dataset"),
         ({"sigmas": (25.0,)}, "needs clean photographs"),
@@ -23,6 +34,12 @@ from pretrain.finetune.tasks import TaskSettings, task_weights
 def test_what_cannot_be_a_task_says_so(values: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         TaskSettings(**values)  # type: ignore[arg-type]
+
+
+def test_tasks_of_local_blur_have_masks_and_the_others_have_none() -> None:
+    assert TaskSettings(triples=("a",)).has_masks
+    assert TaskSettings(clean=("a",), local_blur=LocalBlurSettings()).has_masks
+    assert not TaskSettings(clean=("a",), degraded=("b",)).has_masks
 
 
 _NOISE = TaskSettings(clean=("a",), sigmas=(25.0,))

@@ -68,7 +68,7 @@ def test_a_finished_run_can_be_resumed_and_a_second_one_not_begun_there(
         (["--set", "tasks.denoise.clean={world}/absent"], "no folder that can be read", 2),
         (["--set", "crop=256", "--set", "model.prompt_crop=256"], "smaller than the crop of 256", 1),
         (["--set", "tasks.denoise.sigma=5"], "did you mean tasks.denoise.sigmas", 2),
-        (["--set", "tasks.derain.weight=1"], "tasks.derain: a task needs either", 2),
+        (["--set", "tasks.derain.weight=1"], "tasks.derain: a task needs exactly one of degraded", 2),
         (["--set", "variants.tiny=[0, 1, 1, 1]"], "tiny", 2),
         (["--init", "{world}/absent"], "absent", 2),
         (["--set", "model.width=16", "--init", "{world}/model"], "width", 1),
