@@ -183,7 +183,8 @@ def type_name(hint: Any) -> str:
     if origin is Literal:
         return " or ".join(json.dumps(choice) for choice in arguments)
     if origin in (typing.Union, types.UnionType):
-        return " or ".join(type_name(argument) for argument in arguments if argument is not type(None))
+        named = [type_name(argument) for argument in arguments if argument is not type(None)]
+        return " or ".join(dict.fromkeys(named))  # settings classes are all tables
     if origin is tuple:
         if len(arguments) == 2 and arguments[1] is ...:
             return f"a list of {type_name(arguments[0])}"

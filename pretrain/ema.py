@@ -34,20 +34,23 @@ class EmaSettings:
 
 
 class Ema:
-    """The averages of a model's parameters, in float32, by the names of its state dict."""
+    """The averages of a model's parameters, in float32, by the names of its state dict; what else that holds, such as
+    indices and the strength of a noise, is kept as it is in the model."""
 
     def __init__(self, model: nn.Module, settings: EmaSettings) -> None:
         self._settings = settings
-        self._live = dict(model.state_dict(keep_vars=True))  # whole numbers among them are no weights: they stay
+        self._live = dict(model.state_dict(keep_vars=True))
         self._means = {name: value.detach().clone() for name, value in self._live.items()}
 
     @torch.no_grad()
     def update(self, step: int) -> None:
         """Takes the weights after step `step` (from 0) in."""
         weight = 1.0 - self._settings.decay_at(step)
-        counted = [name for name, value in self._live.items() if value.is_floating_point()]
-        live = [self._live[name].detach() for name in counted]
-        torch._foreach_lerp_([self._means[name] for name in counted], live, weight)
+        weights = [name for name, value in self._live.items() if isinstance(value, nn.Parameter)]
+        live = [self._live[name].detach() for name in weights]
+        torch._foreach_lerp_([self._means[name] for name in weights], live, weight)
+        for name in self._live.keys() - set(weights):
+            self._means[name].copy_(self._live[name])
 
     def state(self) -> dict[str, Tensor]:
         """The averages, to be saved; not a copy."""

@@ -254,7 +254,7 @@ class Loop:
                 optimiser=self._optimizer.state_dict(),
                 metadata=self._metadata,
                 ema=self._ema.state() if self._ema else None,
-                rng={"torch": torch.get_rng_state()},
+                rng=self._random_state(),
                 best=self._best,
                 counters={
                     "stream": self._training.source.state(),
@@ -265,6 +265,14 @@ class Loop:
             ),
             better,
         )
+
+    def _random_state(self) -> dict[str, torch.Tensor]:
+        """Of the generators that a network may draw from; the same on every rank, since all draw alike."""
+        device = self._ranks.device
+        return {
+            "torch": torch.get_rng_state(),
+            **({"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {}),
+        }
 
     def _load_weights(self, checkpoint: Checkpoint | None) -> None:
         """Weights to go on from, or those the recipe begins with."""
@@ -285,6 +293,8 @@ class Loop:
         self._guard.load(checkpoint.counters["guard"])
         self._tally = Tally(**checkpoint.counters["tally"])
         torch.set_rng_state(checkpoint.rng["torch"])
+        if "cuda" in checkpoint.rng and self._ranks.device.type == "cuda":
+            torch.cuda.set_rng_state(checkpoint.rng["cuda"], self._ranks.device)
         self._step, self._best = checkpoint.step, checkpoint.best
         window: Mapping[str, Any] = checkpoint.counters["log"]
         return window

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from million_ird.errors import UsageError
+
 _SIDE, _SIGMA = 11, 1.5
 _C1, _C2 = 0.01**2, 0.03**2
 _ROUNDING = 1e-3
@@ -37,10 +39,11 @@ def ssim(restored_BCHW: Tensor, clean_BCHW: Tensor, weight_B1HW: Tensor | None =
     weight of its centre.
 
     Raises:
-        ValueError: a picture smaller than a window.
+        UsageError: a picture smaller than a window.
     """
     if min(restored_BCHW.shape[-2:]) < _SIDE:
-        raise ValueError(f"SSIM needs pictures of {_SIDE} pixels a side or more, not {tuple(restored_BCHW.shape[-2:])}")
+        sides = " × ".join(map(str, restored_BCHW.shape[-2:]))
+        raise UsageError(f"loss.kind: SSIM needs pictures of {_SIDE} pixels a side or more, not {sides}")
     parts = (restored_BCHW, clean_BCHW, restored_BCHW**2, clean_BCHW**2, restored_BCHW * clean_BCHW)
     a, b, aa, bb, ab = (_smooth(part) for part in parts)
     variance_a, variance_b, covariance = aa - a**2, bb - b**2, ab - a * b
@@ -57,14 +60,15 @@ def frequency_loss(restored_BCHW: Tensor, clean_BCHW: Tensor) -> Tensor:
 
 
 def deblurring_loss(restored_BCHW: Tensor, clean_BCHW: Tensor, weight_B1HW: Tensor | None = None) -> Tensor:
-    """1.0 · L1 - 1.0 · SSIM + 0.1 · L1 of the spectra: LMD-ViT's reconstruction loss (authors' calc_losses).
+    """1.0 · L1 + 1.0 · (1 - SSIM) + 0.1 · L1 of the spectra: LMD-ViT's reconstruction loss (authors' calc_losses).
 
-    -1 where the pictures are equal. The weight, such as a mask of what is blurred, acts on the first two; the spectra
-    are of the whole picture.
+    0 where the pictures are equal. (The authors' is lower by 1, which has no gradient: but what is compared with
+    multiples of itself, as `pretrain.guard` does, must not be negative.) The weight, such as a mask of what is blurred,
+    acts on the first two; the spectra are of the whole picture.
     """
     of_pixels = l1_loss(restored_BCHW, clean_BCHW, weight_B1HW)
-    alike = ssim(restored_BCHW, clean_BCHW, weight_B1HW)
-    return of_pixels - _SSIM_WEIGHT * alike + _FREQUENCY_WEIGHT * frequency_loss(restored_BCHW, clean_BCHW)
+    unlike = 1.0 - ssim(restored_BCHW, clean_BCHW, weight_B1HW)
+    return of_pixels + _SSIM_WEIGHT * unlike + _FREQUENCY_WEIGHT * frequency_loss(restored_BCHW, clean_BCHW)
 
 
 def _smooth(x_BCHW: Tensor) -> Tensor:

@@ -17,8 +17,8 @@ from pretrain.models.lmd_vit.loss import pruning_loss
 from pretrain.models.lmd_vit.settings import LMDViTSettings
 from pretrain.models.variants import AnyVariant
 
-Loss = Callable[[Tensor, Tensor, Tensor | None], Tensor]
-"""(restored_BCHW, clean_BCHW, weight_B1HW or None), float32, 0 to 1 → a scalar: the mean over the micro-batch."""
+Loss = Callable[[Tensor, Tensor], Tensor]
+"""(restored_BCHW, clean_BCHW), float32, 0 to 1 → a scalar: the mean over the micro-batch."""
 
 LOSSES: dict[str, Loss] = {"l1": l1_loss, "charbonnier": charbonnier_loss, "deblurring": deblurring_loss}
 """By the name that `LossSettings.kind` has for it."""
@@ -39,6 +39,8 @@ class LossSettings:
     other's 1; 0 or more. Ours: the paper's is unpublished."""
 
     def __post_init__(self) -> None:
+        if self.kind not in LOSSES:
+            raise UsageError(f"loss.kind: got {self.kind!r}, expected one of {', '.join(LOSSES)}")
         if not 0 <= self.pruning < float("inf"):
             raise UsageError(f"loss.pruning: got {self.pruning}, expected 0 or more")
 
@@ -79,7 +81,7 @@ class Objective:
             mask_B1HW: float32, 1 where the input was degraded, 0 elsewhere; None: no mask is known.
         """
         restored = outcome.restored_B3HW.float()
-        return self._loss(restored.clamp(0.0, 1.0) if self.settings.clamp else restored, wanted_B3HW, None)
+        return self._loss(restored.clamp(0.0, 1.0) if self.settings.clamp else restored, wanted_B3HW)
 
 
 class PruningObjective(Objective):

@@ -93,8 +93,8 @@ class Ranks:
 
         Args:
             model: on this rank's device, with equal weights on every rank.
-            some_unused: a step may leave parameters without gradient. Only the unshared control does, whose shallower
-                variants skip blocks; looking for them costs a walk over the graph each step.
+            some_unused: a step may leave parameters without gradient, see `pretrain.models.families`; looking for them
+                costs a walk over the graph each step.
         """
         if self.count == 1:
             return model

@@ -1,8 +1,7 @@
 """One optimiser step: forward, backward, the verdict of all ranks, update. No reading, no writing, no clock.
 
 Shapes: B samples of a micro-batch, C = 3 colours, H and W pixels. Pictures come as uint8 and are seen by the model as
-float32 = uint8 / 255; the loss is taken of the output as it is, not clamped: a clamp has no gradient outside [0, 1]
-(the published fine-tuning code clamps, the PromptIR code it came from does not).
+float32 = uint8 / 255; what is minimised is for `pretrain.objective` to say.
 """
 # ruff: noqa: N803, N806 (names of tensors end in their shape)
 

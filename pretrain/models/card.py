@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 
 from torch import nn
 
+from pretrain.models.carn import CARNSettings
 from pretrain.models.counting import count_operations, parameters
 from pretrain.models.dynet import DyNet
-from pretrain.models.families import family_of, scale_of, settings_of
+from pretrain.models.families import ModelSettings, family_of, scale_of, settings_of
+from pretrain.models.ghost.network import GhostNetworkSettings
+from pretrain.models.lmd_vit.settings import LMDViTSettings
 from pretrain.models.variants import AnyVariant, Variant
 
 SIDE = 224
@@ -26,9 +29,9 @@ def model_card(name: str, model: nn.Module, variants: Sequence[AnyVariant], meta
         metadata: `license` (the publisher's choice, an identifier of the Hugging Face Hub), `licences` (JSON: licence
             of the training data → patches) and `stream_fingerprint` are used where they are given.
     """
-    front = ["---", *_license(metadata), "library_name: million-ird", "pipeline_tag: image-to-image"]
-    front += ["tags:", "- image-restoration", "- denoising", "---", ""]
     scale = scale_of(settings_of(model))
+    front = ["---", *_license(metadata), "library_name: million-ird", "pipeline_tag: image-to-image", "tags:"]
+    front += ["- image-restoration", *(f"- {task}" for task in _tasks(model)), "---", ""]
     size = "images of any size" if scale == 1 else f"images of any size and gives them with {scale} times the sides"
     body = [
         f"# {_plain(name)}",
@@ -50,18 +53,33 @@ def model_card(name: str, model: nn.Module, variants: Sequence[AnyVariant], meta
     return "\n".join(front + body)
 
 
+def _tasks(model: nn.Module) -> list[str]:
+    """What the network is sure to be for; of others than DyNet, that keep the size, the recipe alone says it."""
+    if scale_of(settings_of(model)) > 1:
+        return ["super-resolution"]
+    return ["denoising"] if isinstance(model, DyNet) else []
+
+
 def _kind(model: nn.Module) -> str:
     if not isinstance(model, DyNet):
-        return family_of(settings_of(model)).title
+        return _title(settings_of(model))
     kind = "shared blocks (DyNet)" if model.settings.shared else "blocks of their own (PromptIR-shaped control)"
     return f"{kind}, width {model.settings.width}, prompts on the {model.settings.prompt_placement}"
+
+
+def _title(shape: ModelSettings) -> str:
+    if isinstance(shape, GhostNetworkSettings):
+        return f"{family_of(shape).title} of {_title(shape.network)}"
+    return "CARN-M" if isinstance(shape, CARNSettings) and shape.efficient else family_of(shape).title
 
 
 def _costs(model: nn.Module, variants: Sequence[AnyVariant]) -> list[str]:
     """What a pass takes: a table of DyNet's variants, or a line."""
     if not isinstance(model, DyNet):
-        giga = family_of(settings_of(model)).macs(model, SIDE, SIDE).total / 1e9
-        return [f"One pass over {SIDE} × {SIDE} pixels takes {giga:.2f} G multiply-accumulates."]
+        shape = settings_of(model)
+        giga = family_of(shape).macs(model, SIDE, SIDE).total / 1e9
+        most = ", less where windows are left out" if isinstance(shape, LMDViTSettings) else ""
+        return [f"An image of {SIDE} × {SIDE} pixels takes {giga:.2f} G multiply-accumulates{most}."]
     return [
         f"| variant | repeats | multiply-accumulates at {SIDE} × {SIDE} |",
         "| --- | --- | ---: |",

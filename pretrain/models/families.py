@@ -45,7 +45,7 @@ ModelSettings = (
 
 
 def _macs(model: nn.Module, height: int, width: int) -> Macs:
-    return count_macs(model, 1, 3, height, width)
+    return count_macs(for_inference(model), 1, 3, height, width)
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,8 @@ class Family:
     """The modules that do most of the work, one after the other: what is computed again for its gradient, where memory
     is short."""
     macs: Callable[[nn.Module, int, int], Macs] = field(default=_macs, kw_only=True)
-    """Multiply-accumulates of one pass over an image of (height, width), of LMD-ViT with every window kept."""
+    """Multiply-accumulates of one pass over an image of (height, width), in the form for inference; of LMD-ViT with
+    every window kept."""
 
 
 FAMILIES = (
@@ -100,8 +101,9 @@ def build_network(settings: ModelSettings, variants: Sequence[AnyVariant]) -> nn
     """The network of some settings that runs `variants`, with random weights from PyTorch's global generator.
 
     Raises:
-        UsageError: the family has no such variants.
+        UsageError: the family has no such variants, or the network is one for grey images.
     """
+    check_colours(settings)
     check_variants(settings, variants)
     if isinstance(settings, DyNetSettings):
         return DyNet(settings, depth=deepest([each for each in variants if isinstance(each, Variant)]))
@@ -125,6 +127,17 @@ def check_variants(settings: ModelSettings, variants: Sequence[AnyVariant]) -> N
             raise UsageError(
                 f"variant {variant.name!r}: {family_of(settings).title} cannot run it; variants are DyNet's"
             )
+
+
+def check_colours(settings: ModelSettings) -> None:
+    """Whether a network takes the pictures there are: in RGB.
+
+    Raises:
+        UsageError: it is a GRL for grey images, which `pretrain.models.grl` alone can run.
+    """
+    colours: int = getattr(settings, "colours", 3)
+    if colours != 3:
+        raise UsageError(f"model.colours: got {colours}, expected 3: pictures are trained on and restored in RGB")
 
 
 def scale_of(settings: ModelSettings) -> int:

@@ -1,8 +1,8 @@
 """Networks in folders of the Hugging Face convention: `config.json`, `model.safetensors`, `README.md`.
 
 The weights file says by itself what network it holds, so it may also stand alone: its metadata has `architecture`
-(JSON of the settings of its family, DyNet's where none is named), `variants` (JSON: name → repeats, none where a
-network has no variants), `depth` (JSON: repeats, of a DyNet that shares no blocks) and whatever its maker knew besides.
+(JSON of the settings of its family, DyNet's where none is named), `variants` (JSON: name → repeats; `{"whole": []}` of
+a network that has none), `depth` (JSON: repeats, of a DyNet that shares no blocks) and whatever its maker knew besides.
 Checkpoints of a training run are read as well, and those of the published codes.
 """
 
@@ -24,7 +24,7 @@ from million_ird.errors import DatasetError, UsageError
 from million_ird.store import Store, explained
 from pretrain.models.card import model_card
 from pretrain.models.dynet import DyNet, DyNetSettings
-from pretrain.models.families import ModelSettings, build_network, check_variants, settings_of
+from pretrain.models.families import ModelSettings, build_network, check_colours, check_variants, settings_of
 from pretrain.models.promptir import from_published, is_published
 from pretrain.models.variants import LARGE, SHIPPED, AnyVariant, Variant, named, variant_of
 from pretrain.weights import read_safetensors, safetensors_bytes
@@ -69,7 +69,7 @@ def save_pretrained(
 
     Raises:
         StoreError: the folder cannot be written.
-        UsageError: no variant, or one that the network cannot run.
+        UsageError: no variant, one that the network cannot run, or a network for grey images.
     """
     everything = weights_metadata(model, variants, metadata or {})
     head, data = safetensors_bytes(model.state_dict(), everything)
@@ -89,10 +89,8 @@ def weights_metadata(model: nn.Module, variants: Sequence[AnyVariant], more: Map
     """What a weights file needs to be read back by `from_pretrained`, and `more`.
 
     Raises:
-        UsageError: no variant, or one that the network cannot run.
+        UsageError: no variant, one that the network cannot run, or a network for grey images.
     """
-    if not variants:
-        raise UsageError("a network is saved with at least one variant")
     _check(model, variants)
     own = {
         "format": "pt",  # what readers of the Hugging Face convention look for
@@ -104,7 +102,10 @@ def weights_metadata(model: nn.Module, variants: Sequence[AnyVariant], more: Map
 
 
 def _check(model: nn.Module, variants: Sequence[AnyVariant]) -> None:
-    """Whether a network can run variants; `UsageError` if not."""
+    """Whether a network takes RGB, and there are variants and it can run them; `UsageError` if not."""
+    if not variants:
+        raise UsageError("a network has at least one variant")
+    check_colours(settings_of(model))
     check_variants(settings_of(model), variants)
     for variant in variants:
         if isinstance(model, DyNet) and isinstance(variant, Variant):
@@ -209,8 +210,9 @@ def _describe(path: Path, metadata: Mapping[str, str]) -> tuple[nn.Module, tuple
         _check(model, variants)
     except KeyError as error:
         raise DatasetError(f"{path} does not say what network it holds: its metadata have no {error}") from error
-    except (UsageError, ValueError, TypeError, AttributeError) as error:  # whatever a stranger wrote as JSON
-        raise DatasetError(f"{path}: what it says of its network cannot be: {error}") from error
+    except (UsageError, ValueError, TypeError, AttributeError, RuntimeError) as error:  # whatever a stranger wrote
+        first = str(error).partition("\n")[0]  # of sizes that no memory holds, PyTorch says more than is wanted
+        raise DatasetError(f"{path}: what it says of its network cannot be: {first}") from error
     return model, variants
 
 

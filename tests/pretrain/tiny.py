@@ -50,7 +50,8 @@ class Spoiled(Objective):
 def tiny_batch(step: int, batch: int = 4, rank: int = 0, ranks: int = 1) -> TinyBatch:
     """The samples of a step that fall to a rank, a function of the sample's position alone."""
     pairs = [_pair(position) for position in range(step * batch, (step + 1) * batch) if position % ranks == rank]
-    return TinyBatch(*(torch.from_numpy(np.stack(part)) for part in zip(*pairs, strict=True)))
+    inputs, targets = (torch.from_numpy(np.stack(part)) for part in zip(*pairs, strict=True))
+    return TinyBatch(inputs, targets)
 
 
 def _pair(position: int) -> tuple[np.ndarray, np.ndarray]:
@@ -83,6 +84,9 @@ class TinySource:
         assert not pin_memory
         return TinyBatches(self, batch_size, rank, ranks, start_step)
 
+    def batch(self, step: int, batch: int, rank: int, ranks: int) -> TinyBatch:
+        return tiny_batch(step, batch, rank, ranks)
+
 
 class TinyBatches:
     def __init__(self, source: TinySource, batch: int, rank: int, ranks: int, step: int) -> None:
@@ -91,7 +95,7 @@ class TinyBatches:
     def __next__(self) -> TinyBatch:
         if self._step >= self._source.most:
             raise DatasetError("the data have ended")
-        batch = tiny_batch(self._step, self._batch, self._rank, self._ranks)
+        batch = self._source.batch(self._step, self._batch, self._rank, self._ranks)
         self._step += 1
         return batch
 
