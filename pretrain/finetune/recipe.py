@@ -16,7 +16,8 @@ from pretrain.recipe import TrainingRecipe, absolute_location, load_recipe_as
 from pretrain.schedule import ScheduleSettings
 
 _CELL = 16
-"""Pixels: networks that halve the sides of their features up to three times see multiples of it, and no less."""
+"""Pixels. Crops are multiples of it, as in pre-training, so that DyNet halves their sides three times without padding.
+Of networks that enlarge, none of which halves more than once, it is only the least that they see."""
 
 EPOCH = 4_450
 """Steps of an epoch in the authors' code: 142,431 samples in batches of 32, the last incomplete one dropped."""
