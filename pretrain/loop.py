@@ -25,7 +25,7 @@ from pretrain.final_model import write_final_model
 from pretrain.first_weights import read_init
 from pretrain.guard import Guard
 from pretrain.logs import RunLog, StepRecord
-from pretrain.models.families import before_step, spares_parameters
+from pretrain.models.families import before_step, noise_of, spares_parameters
 from pretrain.models.pretrained import load_weights, weights_metadata
 from pretrain.objective import Objective
 from pretrain.optimizer import make_optimizer, set_learning_rate
@@ -193,6 +193,7 @@ class Loop:
                 values={
                     "psnr": result.psnr,
                     "gradient_norm": result.gradient_norm,
+                    **noise_of(self._model),
                     **dict(zip(described, means[2:], strict=True)),
                 },
                 counts={"substituted": self._tally.substituted, "skipped": self._guard.skipped},

@@ -161,6 +161,11 @@ def before_step(model: nn.Module, step: int) -> None:
         model.before_step(step)
 
 
+def noise_of(model: nn.Module) -> dict[str, float]:
+    """For the log, how much noise a network still draws its choices with: {"noise": 1 … 0} of GhostSR, {} of others."""
+    return {"noise": model.noise} if isinstance(model, GhostNetwork) else {}
+
+
 def for_inference(model: nn.Module) -> nn.Module:
     """The network in the form that is fastest at inference, which gives the same pictures: itself, or a copy."""
     return model.frozen() if isinstance(model, GhostNetwork) else model

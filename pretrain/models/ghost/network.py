@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from million_ird.errors import UsageError
 from pretrain.models.carn import CARN, CARNSettings
 from pretrain.models.edsr import EDSR, EDSRSettings
-from pretrain.models.ghost.anneal import anneal
+from pretrain.models.ghost.anneal import anneal, ghost_layers
 from pretrain.models.ghost.convert import convert_from_pretrained, ghostify
 from pretrain.models.ghost.freeze import freeze
 from pretrain.models.ghost.layer import GhostSettings
@@ -32,9 +32,9 @@ class GhostNetworkSettings:
     """The dense network: what is converted. Which of its layers are, docs/models.md says."""
     ghost: GhostSettings = field(default_factory=GhostSettings)
     """What part of its layers becomes ghosts, and how their offsets are learned."""
-    epoch_steps: int = 500
-    """Steps that the noise on the offsets counts as one epoch, 1 or more: 800 photographs, 10 times each, in batches of
-    16 (ours, after the data of the authors, who name epochs and no steps)."""
+    epoch_steps: int = 50
+    """Steps that the noise on the offsets counts as one epoch, 1 or more: 800 photographs in batches of 16 (ours, after
+    the data of the authors, who name epochs and no steps)."""
 
     def __post_init__(self) -> None:
         if self.epoch_steps < 1:
@@ -75,6 +75,11 @@ class GhostNetwork(nn.Module):
     def before_step(self, step: int) -> None:
         """Lets the noise fade: to be called before each training step, 0 being the first."""
         anneal(self.network, 1.0 + step / self.settings.epoch_steps)
+
+    @property
+    def noise(self) -> float:
+        """What the noise on the offsets is multiplied by: 1 at first; 0 where nothing is a ghost."""
+        return next((float(layer.noise) for _, layer in ghost_layers(self.network)), 0.0)
 
     def frozen(self) -> GhostNetwork:
         """A copy for inference, in which ghosts are slices; in eval mode it gives the same bits."""

@@ -13,8 +13,10 @@ from pretrain.finetune.dense import beginning_with_dense, dense_recipe
 from pretrain.finetune.recipe import FinetuneRecipe, load_finetune_recipe
 from pretrain.finetune.run import finetune
 from pretrain.first_weights import read_init
+from pretrain.logs import LogSettings, read_log
 from pretrain.models.edsr import EDSRSettings
-from pretrain.models.ghost.network import GhostNetwork
+from pretrain.models.ghost.layer import GhostSettings
+from pretrain.models.ghost.network import GhostNetwork, GhostNetworkSettings
 from pretrain.models.pretrained import from_pretrained
 from pretrain.ranks import Ranks
 from pretrain.signals import StopRequest
@@ -88,6 +90,18 @@ def test_the_ghosts_begin_with_the_dense_network_converted(
     after = from_pretrained(once).model.state_dict()
     for name, value in begun.items():
         torch.testing.assert_close(after[name], value, msg=name)
+
+
+def test_the_log_shows_how_the_noise_on_the_offsets_fades(recipe: FinetuneRecipe, tmp_path: Path) -> None:
+    assert isinstance(recipe.model, GhostNetworkSettings)
+    fading = replace(recipe.model, epoch_steps=1, ghost=GhostSettings(noise_decay=0.1))
+    recipe = replace(recipe, model=fading, log=LogSettings(every=1, tensorboard=False))
+    assert _train(recipe, tmp_path / "run", stop=StopsAfter(6)) != 0
+    assert _train(recipe, tmp_path / "run", resume=True) == 0
+    assert [line["noise"] for line in read_log(tmp_path / "run", "train")] == pytest.approx([1, 0.1, 0.01])
+    assert not any("noise" in line for line in read_log(tmp_path / "run" / "dense", "train"))
+    network = from_pretrained(tmp_path / "run").model
+    assert isinstance(network, GhostNetwork) and network.noise == pytest.approx(0.01)
 
 
 def test_a_run_stopped_in_either_training_goes_on_as_if_it_had_not_been(recipe: FinetuneRecipe, tmp_path: Path) -> None:
