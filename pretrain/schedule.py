@@ -24,7 +24,6 @@ class ScheduleSettings:
     over: int = 0
     """Steps over which the cosine is spread, the warm-up included; 0: all steps of the run. A number larger than
     `steps` stops it early, as the published fine-tuning does (120 epochs of a schedule of 150)."""
-
     milestones: tuple[int, ...] = ()
     """For "steps": the steps from which on the rate is multiplied once more, in rising order."""
     factor: float = 0.5
@@ -33,6 +32,8 @@ class ScheduleSettings:
     def __post_init__(self) -> None:
         if bool(self.milestones) != (self.shape == "steps") or list(self.milestones) != sorted(set(self.milestones)):
             raise UsageError('schedule.milestones: steps in rising order, for shape = "steps" and no other')
+        if min(self.milestones, default=0) < 0:
+            raise UsageError(f"schedule.milestones: got {list(self.milestones)}, expected numbers of 0 or more")
         if not 0.0 < self.factor <= 1.0:
             raise UsageError(f"schedule.factor: got {self.factor}, expected more than 0, up to 1")
         if self.warmup < 0 or self.over < 0:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from million_ird import metrics
 from million_ird.errors import UsageError
-from pretrain.losses import deblurring_loss, frequency_loss, l1_loss, ssim
+from pretrain.losses import charbonnier_loss, deblurring_loss, frequency_loss, l1_loss, ssim
 
 
 def _pair(batch: int = 1) -> tuple[Tensor, Tensor]:
@@ -44,6 +44,22 @@ def test_l1_and_its_weighted_mean() -> None:
     sums = difference[0, :, :4, :5].sum() + 3 * difference[1, :, 20:, 9:11].sum()
     assert float(l1_loss(restored, clean, weight)) == pytest.approx(float(sums) / (3 * (20 + 3 * 8)))
     assert float(l1_loss(restored, clean, torch.zeros_like(weight))) == 0
+
+
+def test_charbonnier_is_l1_with_a_round_bottom_and_its_weighted_mean() -> None:
+    restored, clean = _pair(2)
+    each = ((restored - clean) ** 2 + 1e-6).sqrt()
+    assert float(charbonnier_loss(restored, clean)) == pytest.approx(float(each.mean()))
+    assert float(charbonnier_loss(clean, clean)) == pytest.approx(1e-3)
+    weight = torch.zeros(2, 1, 24, 30, dtype=torch.float64)
+    weight[1, :, 3:5, 9:11] = 2.0
+    assert float(charbonnier_loss(restored, clean, weight)) == pytest.approx(float(each[1, :, 3:5, 9:11].mean()))
+    far, near = torch.tensor([[[[3.0]]]]), torch.zeros(1, 1, 1, 1, requires_grad=True)
+    assert float(charbonnier_loss(far, near)) == pytest.approx(3.0, rel=1e-6)
+    charbonnier_loss(near, torch.zeros(1, 1, 1, 1)).backward()
+    assert near.grad is not None and float(near.grad) == 0.0, "where L1 has a corner"
+    small = restored[..., :4, :5].clone().requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: charbonnier_loss(x, clean[..., :4, :5]), (small,))
 
 
 def test_the_spectra_of_a_single_wave_differ_in_one_place() -> None:
