@@ -124,3 +124,9 @@ def test_patches_of_a_dataset_are_photographs_too(built: Dataset, tmp_path: Path
 def test_a_place_that_is_no_dataset_says_so(tmp_path: Path) -> None:
     with pytest.raises(DatasetError):
         opened("denoise", TaskSettings(dataset=(str(tmp_path / "absent"),), sigmas=(25.0,)))
+
+
+def test_patches_serve_crops_that_are_no_multiple_of_16(built: Dataset) -> None:
+    task = opened("sr", TaskSettings(dataset=(built.url,), scale=3), side=51)
+    assert len(task.training) > 0
+    assert min(min(each.clean.width, each.clean.height) for each in task.training) >= 51
