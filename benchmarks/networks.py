@@ -8,9 +8,9 @@ Every network of `million-ird models`, new weights, float32, one picture of nois
 and as they learn in training, LMD-ViT with all, half and none of its windows kept. One process measures inference,
 another one training (forward, L1, backward, Adam).
 
-- Inputs are small. Super-resolution makes 192² and trains on 48²; GRL gets its listed input, which needs no padding,
-  DyNet 128², LMD-ViT 256² and in training 128². Time grows linearly with the pixels, as multiply-accumulates do, but
-  for ESRT, whose attention grows with their square: its figures are those of tiles of this size.
+- Inputs are small. Super-resolution by convolutions makes 96² and trains on 48²; ESRT and GRL get their listed input,
+  which GRL need not pad; DyNet 128², LMD-ViT 256² and in training 128². Time grows linearly with the pixels, as
+  multiply-accumulates do, but for ESRT, whose attention grows with their square: its figures are those of such tiles.
 - Time is per megapixel of the result: CPU seconds (user and system) of one thread, minimum and median, and seconds of
   the clock, minimum, which a busy machine lengthens most. On a GPU all are seconds of the clock. "of" is the ratio to
   the reference of the same scale: DyNet large, or EDSR-baseline.
@@ -60,7 +60,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--only", default="", metavar="NAME", help="networks whose name and variant begin so")
-    parser.add_argument("--seconds", type=float, default=6.0, help="for the passes of a measurement, of at least 3")
+    parser.add_argument("--seconds", type=float, default=3.0, help="for the passes of a measurement, of at least 2")
     parser.add_argument("--most", type=float, default=8.0, metavar="GIB", help="of memory on a CPU")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--one", nargs=2, metavar=("NAME", "WORK"), help=argparse.SUPPRESS)

@@ -25,12 +25,12 @@ from pretrain.models.lmd_vit.network import LMDViT
 from pretrain.models.operations import Macs
 from pretrain.models.variants import LARGE, SHIPPED, Variant
 
-RESULT, CROP = 192, 48
-"""Sides of what super-resolution makes, and of the small image that it trains on; GRL's own are its listing's."""
+RESULT, CROP = 96, 48
+"""Sides of what networks of convolutions make in super-resolution, and of the small image that all of it trains on."""
 DYNET, LMD_VIT, LMD_VIT_CROP = 128, 256, 128
 """Sides of what DyNet restores and trains on, of what LMD-ViT restores, and of what it trains on."""
 HALF = "lmd-vit half of the windows"
-FEWEST, MOST = 3, 25
+FEWEST, MOST = 2, 25
 """Passes whose time is taken."""
 Forward = Callable[[nn.Module, Tensor], Tensor]
 
@@ -107,7 +107,8 @@ def _dynet(name: str, settings: DyNetSettings, variant: Variant) -> Case:
 def _listed(name: str, listing: Listing) -> Case:
     model = listing.built()
     scale = int(model.scale)  # type: ignore[arg-type]
-    side, crop = (listing.input[0],) * 2 if listing.name == "grl" else (RESULT // scale, CROP)
+    own = listing.input[0] if listing.name in ("esrt", "grl") else None
+    side, crop = own or RESULT // scale, own or CROP
     return Case(
         name,
         listing.build,
@@ -167,6 +168,8 @@ class Cost:
 
 def measure(case: Case, work: str, device: str, seconds: float, most_gib: float) -> Cost:
     """Passes of a network for about so many seconds, in this process, which should do nothing else.
+
+    The first one, whose memory is taken, warms up for the others, whose time is.
 
     Args:
         case: the network.

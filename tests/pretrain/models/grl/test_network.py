@@ -13,7 +13,6 @@ from torch import Tensor
 
 from pretrain.models.grl.block import Block
 from pretrain.models.grl.coordinates import PositionBias
-from pretrain.models.grl.local import LocalBranch
 from pretrain.models.grl.network import GRL, pad
 from tests.pretrain.models.grl import reference_grl as reference
 from tests.pretrain.models.grl.conftest import NARROW
@@ -25,9 +24,9 @@ def plain(state: dict[str, Tensor]) -> reference.State:
     return {name: value.detach().double().numpy() for name, value in state.items()}
 
 
-@pytest.mark.parametrize("index", range(4))
+@pytest.mark.parametrize("index", [0, 1, 2, 3, 6])  # four kinds, by turns
 def test_a_block_is_what_its_description_says_pixel_by_pixel(narrow: Narrow, index: int) -> None:
-    model = narrow(width=24 if index == 0 else 8, local=index == 0).double()
+    model = narrow(width=24 if index == 0 else 8, local=index == 0, depths=(index + 1,)).double()
     block = model.stages[0].blocks[index]
     assert isinstance(block, Block)
     x = torch.randn(2, 8, 16, model.settings.width, dtype=torch.float64)
@@ -73,16 +72,6 @@ def test_padding_reflects_or_else_is_black() -> None:
     small = torch.rand(1, 3, 4, 8)
     assert not pad(small, 8)[:, :, 4:].any()
     assert torch.equal(pad(small, 4), small)
-
-
-def test_every_parameter_learns(narrow: Narrow) -> None:
-    model = narrow(width=24, local=True, upsampler="shuffle", scale=2, depths=(4, 1)).train()
-    for block in model.modules():
-        if isinstance(block, LocalBranch):
-            torch.nn.init.constant_(block.weights[1].bias, 2)  # or else its only hidden unit may sleep
-    model(torch.rand(2, 3, 8, 8)).square().mean().backward()
-    for name, parameter in model.named_parameters():
-        assert parameter.grad is not None and parameter.grad.isfinite().all() and parameter.grad.any(), name
 
 
 def test_the_state_holds_weights_alone_before_and_after_use(narrow: Narrow) -> None:
@@ -167,9 +156,3 @@ def test_half_precision_is_near_and_the_stream_of_features_stays_float32(narrow:
     half = copy.deepcopy(model).bfloat16()(image.bfloat16())
     assert half.dtype == torch.bfloat16 and half.isfinite().all()
     torch.testing.assert_close(model.double()(image.double()).float(), exact, atol=1e-4, rtol=1e-4)
-
-
-def test_images_of_a_batch_do_not_see_each_other(narrow: Narrow) -> None:
-    model = narrow()
-    images = torch.rand(2, 3, 9, 8)
-    torch.testing.assert_close(model(images)[1:], model(images[1:]), atol=1e-5, rtol=1e-5)

@@ -24,11 +24,17 @@ def network(settings: LMDViTSettings = TINY) -> LMDViT:
     for parameter in model.parameters():
         inputs = parameter[0].numel() if parameter.ndim > 1 else 25
         parameter.copy_(torch.randn(parameter.shape) / inputs**0.5)
+    undecide(model)
+    return model
+
+
+@torch.no_grad()
+def undecide(model: LMDViT) -> None:
+    """Let each predictor, whatever its weights, keep about half of the windows."""
     hooks = [part.register_forward_hook(_centre) for part in model.modules() if isinstance(part, Predictor)]
     model(torch.rand(1, 3, 64, 64))
     for hook in hooks:
         hook.remove()
-    return model
 
 
 def _centre(part: Predictor, _given: Any, logits_BHW2: Tensor) -> Tensor:  # noqa: N803
