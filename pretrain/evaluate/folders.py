@@ -1,18 +1,20 @@
 """Test sets in folders, recognised by how the published ones are laid out (docs/evaluation.md has the table).
 
-A folder with degraded and clean pictures in two folders side by side is a set of pairs; a folder of pictures is a set
-of clean ones, to which noise is added; a folder of such folders is all of them.
+A folder with degraded and clean pictures in two folders side by side is a set of pairs, perhaps with masks of where
+they are degraded; a folder of pictures is a set of clean ones, which are degraded here; a folder of such folders is all
+of them.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
 from million_ird.errors import UsageError
+from pretrain.evaluate.blur_and_sharp import pairs_by_ending
+from pretrain.evaluate.picture_set import Item, PictureSet
 from pretrain.images import entries, image_files, shown_name
 from pretrain.pairs import LeftOut, Rule, pair_by_name
 
@@ -34,42 +36,15 @@ DEGRADED = {
 CLEAN_OF_PAIRS = ("target", "gt", "norain", "clear", "clean", "groundtruth", "original", "sharp", "hq")
 """Folders of clean pictures beside degraded ones, in lower case; the first that is there counts."""
 
-CLEAN = ("hr", "original_png", "gt", "original", "clean", "gtmod12", "image_srf_2", "image_srf_4")
-"""Folders that a set of clean pictures may lie in, in lower case; the first that is there counts."""
+MASKS = ("mask", "masks", "blur_mask", "blur_masks")
+"""Folders of masks beside those of pairs, in lower case; the first that is there counts."""
 
-SIZES = {"bsd68": 68, "cbsd68": 68, "urban100": 100, "kodak24": 24, "kodak": 24, "set5": 5, "rain100l": 100}
-"""Images of the published sets, by the name of the folder in lower case without signs."""
+CLEAN = ("hr", "original_png", "gt", "original", "clean", "gtmod12", "image_srf_2", "image_srf_3", "image_srf_4")
+"""Folders that a set of clean pictures may lie in, in lower case; the first that is there counts."""
 
 _WORDS = (("rain", "derain"), ("haz", "dehaze"), ("sots", "dehaze"), ("reside", "dehaze"), ("blur", "deblur"))
 _TELLS_NOTHING = {"outdoor", "indoor", "test", "val", "train", "images", "data"}
 _DEPTH = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One picture of a set. `degraded` is None where noise is to be added to the clean one."""
-
-    name: str
-    degraded: Path | None
-    clean: Path
-
-
-@dataclass(frozen=True, slots=True)
-class PictureSet:
-    """One test set as it was found. `degradation`: denoise, derain, dehaze, deblur or restore (unknown)."""
-
-    name: str
-    degradation: str
-    layout: str
-    items: tuple[Item, ...]
-    left_out: tuple[LeftOut, ...]
-
-    @property
-    def published_size(self) -> int | None:
-        """How many images the published set of this name has, if that is known."""
-        if self.degradation == "dehaze" and "sots" in self.name.lower() and "indoor" not in self.name.lower():
-            return 500
-        return SIZES.get(re.sub(r"[^a-z0-9]", "", self.name.lower()))
 
 
 def find_sets(folder: Path) -> list[PictureSet]:
@@ -121,6 +96,9 @@ def with_own_names(sets: Sequence[PictureSet]) -> list[PictureSet]:
 def _find(folder: Path, depth: int) -> list[PictureSet]:
     folders = {path.name.lower(): path for path in entries(folder) if path.is_dir()}
     files = image_files(folder)
+    pairs = pairs_by_ending(folder)
+    if pairs:
+        return [PictureSet(_name(folder), "deblur", "blur and sharp by ending", pairs, ())]
     found = _paired_layout(folder, folders, files) or _clean_layout(folder, folders, files)
     if found is not None:
         return [found]
@@ -163,16 +141,27 @@ def _clean_set(folder: Path, files: Sequence[Path], layout: str) -> PictureSet:
     others = [file for file in files if high and not file.stem.endswith(("_HR", "_LR"))]
     items = tuple(Item(shown_name(file.name), None, file) for file in high or files)
     left_out = tuple(LeftOut(file, "neither an _HR nor an _LR picture, as the others are") for file in others)
-    return PictureSet(_name(folder), "denoise", layout, items, left_out)
+    return PictureSet(_name(folder), "", layout, items, left_out)
 
 
 def _pairs(
     folder: Path, degraded: Sequence[Path], clean: Sequence[Path], layout: str, rule: Rule | None = None
 ) -> PictureSet:
     pairing = pair_by_name(degraded, clean, rule or "auto")
-    items = tuple(Item(shown_name(pair.degraded.name), pair.degraded, pair.clean) for pair in pairing.pairs)
+    masks = _masks_beside(folder)
+    items = tuple(
+        Item(shown_name(pair.degraded.name), pair.degraded, pair.clean, masks.get(pair.degraded.stem.casefold()))
+        for pair in pairing.pairs
+    )
     home = folder.parent.parent if folder.name == "X2" else folder.parent
     return PictureSet(_name(home), _degradation(folder, pairing.rule), layout, items, pairing.left_out)
+
+
+def _masks_beside(folder: Path) -> dict[str, Path]:
+    """Masks in a folder beside `folder`, by name in lower case without suffix."""
+    beside = {path.name.lower(): path for path in entries(folder.parent) if path.is_dir()}
+    found = next((beside[name] for name in MASKS if name in beside), None)
+    return {path.stem.casefold(): path for path in image_files(found)} if found is not None else {}
 
 
 def _degradation(folder: Path, rule: Rule) -> str:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from million_ird.errors import UsageError
-from pretrain.evaluate.folders import PictureSet
+from pretrain.evaluate.picture_set import PictureSet
 from pretrain.images import shown_name
 
 

@@ -13,32 +13,41 @@ import numpy as np
 import torch
 
 from million_ird import __version__
+from million_ird.settings import to_dict
 from million_ird.store import Store
+from pretrain.degradations import GaussianNoise
+from pretrain.evaluate.degradings import Degrading
 from pretrain.evaluate.measure import SetScore
 from pretrain.evaluate.protocols import Protocol
 from pretrain.evaluate.table import rows
 from pretrain.images import shown_name
 
-VERSION = 1
+VERSION = 2
+"""1 knew noise levels alone: `protocol.sigmas`, and `sigma` of each set."""
 
 
 def describe(
     scores: Sequence[SetScore],
     restorers: Sequence[str],
     protocol: Protocol,
-    sigmas: Sequence[float],
+    degradings: Sequence[Degrading],
     checkpoint: Mapping[str, Any],
     inference: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Plain values of a whole evaluation, fit for JSON; infinite numbers are the text "inf".
 
     Args:
+        degradings: what was done to clean pictures.
         checkpoint: what is known of the weights (path, checksum, variants, metadata).
         inference: how pictures went through the network (mode, device, …).
     """
     record = {
         "million_ird_evaluation": VERSION,
-        "protocol": {"name": protocol.name, "text": protocol.text, "sigmas": [float(sigma) for sigma in sigmas]},
+        "protocol": {
+            "name": protocol.name,
+            "text": protocol.text,
+            "degradations": {each.title: _described(each) for each in degradings},
+        },
         "checkpoint": dict(checkpoint),
         "inference": dict(inference),
         "versions": _versions(),
@@ -63,8 +72,8 @@ def write(record: Mapping[str, Any], path: Path) -> None:
 def _set(score: SetScore) -> dict[str, Any]:
     return {
         "name": score.set.name,
-        "degradation": score.set.degradation,
-        "sigma": score.sigma,
+        "task": score.task,
+        "degradation": score.degradation,
         "layout": score.set.layout,
         "order": [item.name for item in score.set.items],
         "images": [
@@ -79,6 +88,13 @@ def _set(score: SetScore) -> dict[str, Any]:
         ],
         "left_out": [{"name": shown_name(file.path.name), "reason": file.reason} for file in score.left_out],
     }
+
+
+def _described(degrading: Degrading) -> dict[str, Any]:
+    """Everything that decides it, as plain values."""
+    if isinstance(degrading.degradation, GaussianNoise):
+        return {"sigma": degrading.degradation.sigma}  # its rounding is the protocol's
+    return to_dict(degrading.degradation)
 
 
 def _versions() -> dict[str, str]:

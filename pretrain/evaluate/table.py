@@ -3,28 +3,42 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pretrain.evaluate.measure import INPUT, SetScore
-from pretrain.evaluate.protocols import Protocol
+from pretrain.evaluate.protocols import WEIGHTED, Protocol
 from pretrain.images import shown_name
 from pretrain.pairs import LeftOut
 
-_DIGITS = {"psnr": 2, "ssim": 4, "psnr_y": 2, "ssim_y": 4}
-_TITLES = {"psnr": "PSNR", "ssim": "SSIM", "psnr_y": "PSNR-Y", "ssim_y": "SSIM-Y"}
+_DIGITS = {"psnr": 2, "ssim": 4, "psnr_y": 2, "ssim_y": 4, "psnr_w": 2, "ssim_w": 4}
+_TITLES = {
+    "psnr": "PSNR",
+    "ssim": "SSIM",
+    "psnr_y": "PSNR-Y",
+    "ssim_y": "SSIM-Y",
+    "psnr_w": "PSNR-w",
+    "ssim_w": "SSIM-w",
+}
 _SHOWN = 5
 
 
+def metrics_of(scores: Sequence[SetScore], protocol: Protocol) -> tuple[str, ...]:
+    """The protocol's metrics, and the weighted ones that any picture has."""
+    found = [name for name in WEIGHTED if any(score.mean(INPUT, name) is not None for score in scores)]
+    return (*protocol.metrics, *found)
+
+
 def rows(scores: Sequence[SetScore], restorers: Sequence[str], protocol: Protocol) -> list[dict[str, Any]]:
-    """One row for each set, degradation and restorer, the input first, then the averages."""
+    """One row for each set, degradation and restorer, the input first, then the averages. A metric that no picture of a
+    row has is None; a metric is averaged over rows only where all of them have it."""
     found = [
         {
             "set": score.set.name,
             "degradation": score.degradation,
             "variant": restorer,
             "images": len(score.images),
-            **{metric: score.mean(restorer, metric) for metric in protocol.metrics},
+            **{metric: score.mean(restorer, metric) for metric in metrics_of(scores, protocol)},
         }
         for score in scores
         for restorer in (INPUT, *restorers)
@@ -40,16 +54,15 @@ def averages(scores: Sequence[SetScore], restorer: str, protocol: Protocol) -> l
     """
     if len(scores) < 2:
         return []
-    tasks = {
-        score.set.degradation: [s for s in scores if s.set.degradation == score.set.degradation] for score in scores
-    }
+    tasks = {score.task: [other for other in scores if other.task == score.task] for score in scores}
     images = sum(len(score.images) for score in scores)
 
-    def of_rows(chosen: Sequence[SetScore], metric: str) -> float:
+    def of_rows(chosen: Sequence[SetScore], metric: str) -> float | None:
         return _mean(score.mean(restorer, metric) for score in chosen)
 
-    by_row = {metric: of_rows(scores, metric) for metric in protocol.metrics}
-    by_task = {metric: _mean(of_rows(chosen, metric) for chosen in tasks.values()) for metric in protocol.metrics}
+    metrics = metrics_of(scores, protocol)
+    by_row = {metric: of_rows(scores, metric) for metric in metrics}
+    by_task = {metric: _mean(of_rows(chosen, metric) for chosen in tasks.values()) for metric in metrics}
     result = [_average("average of rows", f"{len(scores)} rows", restorer, images, by_row)]
     if len(tasks) > 1:
         result.append(_average("average of tasks", f"{len(tasks)} tasks", restorer, images, by_task))
@@ -58,12 +71,12 @@ def averages(scores: Sequence[SetScore], restorer: str, protocol: Protocol) -> l
 
 def render(scores: Sequence[SetScore], restorers: Sequence[str], protocol: Protocol) -> str:
     """The table with notes: what the averages are, which sets are incomplete, what was left out."""
-    metrics = protocol.metrics
+    metrics = metrics_of(scores, protocol)
     head = ["set", "degradation", "variant", "images", *(_TITLES[metric] for metric in metrics)]
     lines = [head]
     for row in rows(scores, restorers, protocol):
         cells = [str(row[name]) for name in ("set", "degradation", "variant", "images")]
-        lines.append(cells + [f"{row[metric]:.{_DIGITS[metric]}f}" for metric in metrics])
+        lines.append(cells + [_number(row[metric], _DIGITS[metric]) for metric in metrics])
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     table = [_aligned(line, widths) for line in lines]
     table.insert(1, "  ".join("-" * width for width in widths))
@@ -83,13 +96,17 @@ def left_out_lines(left_out: Sequence[LeftOut]) -> list[str]:
 
 def _notes(scores: Sequence[SetScore], protocol: Protocol) -> list[str]:
     notes = [f"protocol {protocol.name}: {protocol.text}."]
-    notes.append(f"`{INPUT}` is the degraded picture itself: what a network that changes nothing would reach.")
+    notes.append(
+        f"`{INPUT}` is the degraded picture itself: what a network that changes nothing would reach."
+        if protocol.scale == 1
+        else f"`{INPUT}` is the small picture enlarged by bicubic interpolation."
+    )
     if len(scores) > 1:
         notes.append(
             "average of rows: every row of the variant counts once, as in the published tables' average, where three "
             "noise levels weigh three fifths."
         )
-    if len({score.set.degradation for score in scores}) > 1:
+    if len({score.task for score in scores}) > 1:
         notes.append("average of tasks: every kind of degradation counts once.")
     seen = set()
     for score in scores:
@@ -103,10 +120,20 @@ def _notes(scores: Sequence[SetScore], protocol: Protocol) -> list[str]:
                 "not comparable with published numbers."
             )
         notes.extend(f"{score.set.name}: {line}" for line in left_out_lines(score.left_out))
+    if any(metric in WEIGHTED for metric in metrics_of(scores, protocol)):
+        notes.append("PSNR-w, SSIM-w: of the pixels alone that a mask calls blurred.")
+        notes.extend(_without_mask(scores))
     return notes
 
 
-def _average(name: str, what: str, restorer: str, images: int, values: dict[str, float]) -> dict[str, Any]:
+def _without_mask(scores: Sequence[SetScore]) -> Iterator[str]:
+    for score in scores:
+        masked = sum(WEIGHTED[0] in image.values[INPUT] for image in score.images)
+        if 0 < masked < len(score.images):
+            yield f"{score.set.name}: {masked} of {len(score.images)} pictures have a mask with blur in it."
+
+
+def _average(name: str, what: str, restorer: str, images: int, values: Mapping[str, float | None]) -> dict[str, Any]:
     return {"set": name, "degradation": what, "variant": restorer, "images": images, **values}
 
 
@@ -118,6 +145,12 @@ def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join(texts).rstrip()
 
 
-def _mean(values: Iterable[float]) -> float:
+def _number(value: float | None, digits: int) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    """None where one of them is."""
     listed = list(values)
-    return math.fsum(listed) / len(listed)
+    known = [value for value in listed if value is not None]
+    return math.fsum(known) / len(known) if len(known) == len(listed) else None

@@ -12,7 +12,8 @@ from pretrain.verbs.options import add_restoring, restoring
 from pretrain.verbs.threads import sleep_when_idle
 
 if TYPE_CHECKING:
-    from pretrain.evaluate.folders import PictureSet
+    from pretrain.evaluate.degradings import Degrading
+    from pretrain.evaluate.picture_set import PictureSet
 
 
 def main(argv: Sequence[str]) -> int:
@@ -21,16 +22,13 @@ def main(argv: Sequence[str]) -> int:
     from million_ird.progress import Progress
 
     sleep_when_idle()
-    from pretrain.evaluate.protocols import PROTOCOLS
     from pretrain.evaluate.record import write
     from pretrain.evaluate.run import evaluate
     from pretrain.evaluate.table import render
     from pretrain.restore import choose_device
 
-    if any(not 0 < sigma <= 255 for sigma in arguments.sigma):
-        raise UsageError("--sigma: noise levels lie between 0 and 255")
+    degradings = _degradings(arguments)
     sets = _sets(arguments)
-    protocol = PROTOCOLS[arguments.protocol]
     settings = restoring(arguments)
     device = choose_device(arguments.device)
     progress: list[Progress] = []
@@ -41,10 +39,17 @@ def main(argv: Sequence[str]) -> int:
         progress[0].advance({})
 
     done = evaluate(
-        arguments.checkpoint, sets, protocol, arguments.sigma, arguments.variant, settings, device, after_picture
+        arguments.checkpoint,
+        sets,
+        arguments.protocol,
+        degradings,
+        arguments.variant,
+        settings,
+        device,
+        after_picture,
     )
     progress[0].close()
-    print(render(done.scores, done.variants, protocol))
+    print(render(done.scores, done.variants, done.protocol))
     if arguments.out is not None:
         write(done.record, arguments.out)
         print(f"\n{arguments.out}: every number, and what is needed to repeat them")
@@ -54,8 +59,9 @@ def main(argv: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="million-ird evaluate",
-        description="Measure a network on test sets: BSD68, Urban100, Kodak, Set5 (noise is added), Rain100L, SOTS, "
-        "folders of these, or any two folders with equal names. docs/evaluation.md says how.",
+        description="Measure a network on test sets: Set5, Set14, BSD68, B100, Urban100, Manga109, Kodak (clean "
+        "pictures, which are degraded as the network was trained), Rain100L, SOTS, ReLoBlur, folders of these, or any "
+        "two folders with equal names. docs/evaluation.md says how.",
         epilog="exit codes: 0 done; 3 done, but pictures without a partner or that cannot be read were left out",
     )
     parser.add_argument(
@@ -66,12 +72,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--target", type=Path, metavar="FOLDER", help="the clean pictures of --input")
     parser.add_argument(
         "--protocol",
-        choices=("promptir", "fixed"),
-        default="promptir",
-        help="promptir (default): as the published tables; fixed: noise by file name, whole pictures, luma too",
+        choices=("promptir", "fixed", "sr", "sr-rgb"),
+        help="sr (default for networks that enlarge): luma without borders; sr-rgb: as EDSR on DIV2K; promptir "
+        "(default for DyNet): as its published tables; fixed (default for all others): noise by file name, whole "
+        "pictures, luma too",
     )
     parser.add_argument("--variant", nargs="+", default=[], metavar="NAME", help="only these (default: all)")
-    parser.add_argument("--sigma", nargs="+", type=float, default=[15.0, 25.0, 50.0], help="noise levels of 255")
+    group = parser.add_argument_group(
+        "clean test sets", "what is done to them; by default what the network was trained for, or else noise 15 25 50"
+    )
+    group.add_argument("--sigma", nargs="+", type=float, default=[], help="Gaussian noise, levels of 255")
+    group.add_argument("--jpeg", nargs="+", type=int, default=[], metavar="QUALITY", help="JPEG, 4:2:0")
+    group.add_argument("--demosaic", action="store_true", help="one colour per pixel, filled in linearly")
+    group.add_argument("--local-blur", action="store_true", help="objects that moved, drawn over the picture")
     parser.add_argument("--out", type=Path, metavar="FILE.json", help="write every number and how it was measured")
     parser.add_argument(
         "--order",
@@ -83,9 +96,25 @@ def _parser() -> argparse.ArgumentParser:
     add_restoring(
         parser,
         "whole",
-        "banded gives the same numbers with less memory, tiled approximates them, auto takes whole or banded",
+        "banded (DyNet) gives the same numbers with less memory, tiled approximates them, auto takes whole, banded or "
+        "tiled as memory allows",
     )
     return parser
+
+
+def _degradings(arguments: argparse.Namespace) -> list[Degrading]:
+    """What was asked for; none where nothing was."""
+    if any(not 0 < sigma <= 255 for sigma in arguments.sigma):
+        raise UsageError("--sigma: noise levels lie between 0 and 255")
+    if any(not 1 <= quality <= 100 for quality in arguments.jpeg):
+        raise UsageError("--jpeg: qualities lie between 1 and 100")
+    from pretrain.degradations import Degradation, Demosaic, Jpeg, LocalBlur
+    from pretrain.evaluate.degradings import degrading, denoising
+
+    others: list[Degradation] = [Jpeg(quality) for quality in arguments.jpeg]
+    others += [Demosaic()] if arguments.demosaic else []
+    others += [LocalBlur()] if arguments.local_blur else []
+    return denoising(arguments.sigma) + [degrading(each) for each in others]
 
 
 def _sets(arguments: argparse.Namespace) -> list[PictureSet]:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from million_ird.errors import UsageError
-from pretrain.evaluate.folders import PictureSet, find_sets, set_of_pairs
+from pretrain.evaluate.folders import find_sets, set_of_pairs
+from pretrain.evaluate.picture_set import PictureSet
 from tests.pretrain.picture_files import write_pictures
 
 
@@ -28,12 +29,14 @@ def _only(folder: Path) -> PictureSet:
         ("Set5", "GTmod12", ["baby.png"], "Set5"),
         ("Urban100", "", ["img_001.png"], "Urban100"),
         ("Urban100", "image_SRF_2", ["img_001_SRF_2_HR.png"], "Urban100"),
+        ("Set14", "image_SRF_3", ["img_001_SRF_3_HR.png"], "Set14"),
+        ("DIV2K_valid_HR", "", ["0801.png"], "DIV2K_valid_HR"),
     ],
 )
-def test_clean_sets_are_for_denoising(tmp_path: Path, folder: str, inner: str, names: list[str], set_name: str) -> None:
+def test_clean_sets(tmp_path: Path, folder: str, inner: str, names: list[str], set_name: str) -> None:
     write_pictures(tmp_path / folder / inner, *names)
     found = _only(tmp_path / folder)
-    assert (found.name, found.degradation, found.left_out) == (set_name, "denoise", ())
+    assert (found.name, found.degradation, found.left_out) == (set_name, "", ()) and found.is_clean
     assert [(item.name, item.degraded) for item in found.items] == [(name, None) for name in names]
 
 
@@ -93,7 +96,7 @@ def test_promptirs_test_folder_is_three_sets(tmp_path: Path) -> None:
     write_pictures(tmp_path / "dehaze" / "input", "0001_0.8_0.2.jpg")
     write_pictures(tmp_path / "dehaze" / "target", "0001.png")
     found = {each.name: each.degradation for each in find_sets(tmp_path)}
-    assert found == {"bsd68": "denoise", "Rain100L": "derain", "dehaze": "dehaze"}
+    assert found == {"bsd68": "", "Rain100L": "derain", "dehaze": "dehaze"}
 
 
 @pytest.mark.parametrize(
@@ -137,7 +140,7 @@ def test_what_cannot_be_a_test_set_says_so(tmp_path: Path) -> None:
 
 def test_the_real_sets_are_recognised(shared_data: Path) -> None:
     found = {each.name: (each.degradation, len(each.items)) for each in find_sets(shared_data / "testsets")}
-    assert found == {"Kodak24": ("denoise", 24), "Set12": ("denoise", 12), "Set5": ("denoise", 5)}
+    assert found == {"Kodak24": ("", 24), "Set12": ("", 12), "Set5": ("", 5)}
 
 
 @pytest.mark.parametrize("name", ["rainy", "hazy", "rain/X2"])
@@ -161,3 +164,39 @@ def test_names_that_are_no_text_can_be_printed_and_kept(tmp_path: Path) -> None:
     write_pictures(tmp_path / "set", "a.png")
     (tmp_path / "set" / "a.png").rename(os.fsdecode(os.fsencode(tmp_path / "set") + b"/\xff.png"))
     assert [item.name for item in _only(tmp_path / "set").items] == ["\\xff.png"]
+
+
+@pytest.mark.parametrize("folder", ["mask", "masks", "Blur_Mask"])
+def test_masks_beside_pairs_belong_to_them_by_name(tmp_path: Path, folder: str) -> None:
+    for inner in ("blur", "sharp"):
+        write_pictures(tmp_path / "local" / inner, "00.png", "01.png")
+    write_pictures(tmp_path / "local" / folder, "00.bmp", "other.png")
+    found = _only(tmp_path / "local")
+    assert found.degradation == "deblur"
+    assert [item.mask and item.mask.name for item in found.items] == ["00.bmp", None]
+
+
+@pytest.mark.parametrize("begin", ["", "dataset", "dataset/test"])
+def test_the_tree_of_reloblur_has_its_test_part_and_masks(tmp_path: Path, begin: str) -> None:
+    tree = tmp_path / "ReLoBlur"
+    for part, shots in (("train", ["s01/00"]), ("test", ["s02/03", "s10/00"])):
+        for shot in shots:
+            number = shot[-2:]
+            write_pictures(tree / "dataset" / part / shot, f"{number}_blur.png", f"{number}_sharp.png")
+            write_pictures(tree / "masks" / part / shot, f"{number}.png")
+    write_pictures(tree / "dataset" / "test" / "s10" / "01", "01_blur.png")
+    found = _only(tree / begin)
+    assert (found.degradation, found.is_clean) == ("deblur", False)
+    assert [item.name for item in found.items] == ["s02/03/03_blur.png", "s10/00/00_blur.png"]
+    assert [item.clean.name for item in found.items] == ["03_sharp.png", "00_sharp.png"]
+    masks = [tree / "masks" / "test" / name for name in ("s02/03/03.png", "s10/00/00.png")]
+    assert [item.mask for item in found.items] == masks
+
+
+def test_pairs_in_one_folder_are_told_apart_by_their_endings(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "mine", "a_blur.png", "a_sharp.png", "b_blur.png", "c.png")
+    write_pictures(tmp_path / "mine" / "masks", "a.png")
+    found = _only(tmp_path / "mine")
+    assert [(item.name, item.clean.name, item.mask and item.mask.name) for item in found.items] == [
+        ("a_blur.png", "a_sharp.png", "a.png")
+    ]

@@ -10,17 +10,19 @@ from pathlib import Path
 import pytest
 
 from million_ird.errors import UsageError
-from pretrain.evaluate.folders import PictureSet, find_sets
+from pretrain.evaluate.degradings import denoising
+from pretrain.evaluate.folders import find_sets
 from pretrain.evaluate.measure import INPUT, measure
 from pretrain.evaluate.order import arrange, in_order
+from pretrain.evaluate.picture_set import PictureSet
 from pretrain.evaluate.protocols import PROMPTIR
 from pretrain.evaluate.record import describe, write
 from tests.pretrain.picture_files import write_pictures
 
 
 def _scores(sets: list[PictureSet], path: Path) -> dict[str, float]:
-    scores = measure(sets, {}, PROMPTIR, [25])
-    write(describe(scores, [], PROMPTIR, [25], {}, {}), path)
+    scores = measure(sets, {}, PROMPTIR, denoising([25]))
+    write(describe(scores, [], PROMPTIR, denoising([25]), {}, {}), path)
     return {image.name: image.values[INPUT]["psnr"] for image in scores[0].images}
 
 

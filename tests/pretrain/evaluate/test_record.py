@@ -9,16 +9,20 @@ import numpy as np
 import pytest
 
 from million_ird.errors import StoreError
-from pretrain.evaluate.folders import PictureSet, find_sets, set_of_pairs
+from pretrain.degradations import LocalBlur
+from pretrain.evaluate.degradings import degrading, denoising
+from pretrain.evaluate.folders import find_sets, set_of_pairs
 from pretrain.evaluate.measure import INPUT, measure
+from pretrain.evaluate.picture_set import PictureSet
 from pretrain.evaluate.protocols import FIXED, PROMPTIR
 from pretrain.evaluate.record import describe, write
 from tests.pretrain.picture_files import write_pictures
 
 
 def _recorded(sets: list[PictureSet], path: Path) -> dict[str, float]:
-    scores = measure(sets, {}, PROMPTIR, [25])
-    write(describe(scores, [], PROMPTIR, [25], {"blake3": "00"}, {"mode": "whole"}), path)
+    scores = measure(sets, {}, PROMPTIR, denoising([25]))
+    how = [*denoising([25]), degrading(LocalBlur())]
+    write(describe(scores, [], PROMPTIR, how, {"blake3": "00"}, {"mode": "whole"}), path)
     return {image.name: image.values[INPUT]["psnr"] for image in scores[0].images}
 
 
@@ -27,10 +31,12 @@ def test_the_record_says_how_it_came_about(tmp_path: Path) -> None:
     _recorded(find_sets(tmp_path / "set"), tmp_path / "out" / "table.json")
     record = json.loads((tmp_path / "out" / "table.json").read_text())
     assert record["protocol"]["name"] == "promptir"
-    assert record["protocol"]["sigmas"] == [25.0]
+    assert record["protocol"]["degradations"]["denoise σ=25"] == {"sigma": 25.0}
+    assert record["protocol"]["degradations"]["deblur local"]["settings"].keys() >= {"trail", "size"}
     assert record["versions"].keys() >= {"million_ird", "torch", "numpy", "python"}
     assert (record["checkpoint"], record["inference"]) == ({"blake3": "00"}, {"mode": "whole"})
     (found,) = record["sets"]
+    assert (found["task"], found["degradation"]) == ("denoise", "denoise σ=25")
     assert [image["name"] for image in found["images"]] == ["a.png", "b.png"]
     assert all(len(image["blake3"][0]) == 32 for image in found["images"])
     assert record["table"][0]["psnr"] == pytest.approx(np.mean([i["scores"]["input"]["psnr"] for i in found["images"]]))

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from pretrain.evaluate.folders import Item, PictureSet
+from pretrain.degradations import Jpeg
+from pretrain.evaluate.degradings import degrading, denoising
 from pretrain.evaluate.measure import INPUT, ImageScore, SetScore
-from pretrain.evaluate.protocols import PROMPTIR
+from pretrain.evaluate.picture_set import Item, PictureSet
+from pretrain.evaluate.protocols import PROMPTIR, protocol_for
 from pretrain.evaluate.table import averages, left_out_lines, render, rows
 from pretrain.pairs import LeftOut
 
@@ -20,7 +22,8 @@ def _score(name: str, degradation: str, sigma: float | None, *psnrs: float, left
     )
     items = tuple(Item(image.name, None, Path(image.name)) for image in images)
     lost = tuple(LeftOut(Path(f"lost{n}.png"), "damaged") for n in range(left_out))
-    return SetScore(PictureSet(name, degradation, "pictures", items, ()), sigma, images, lost)
+    found = PictureSet(name, "" if sigma else degradation, "pictures", items, ())
+    return SetScore(found, denoising([sigma])[0] if sigma else None, images, lost)
 
 
 _SHIFTS = {INPUT: -5.0, "large": 1.0, "small": 0.0}
@@ -66,6 +69,31 @@ def test_the_printed_table_is_aligned_and_explained() -> None:
     assert lines[2].split() == ["CBSD68", "denoise", "σ=15", "input", "2", "30.00", "0.9000"]
     assert "protocol promptir: RGB" in text
     assert "three fifths" in text
+
+
+def test_weighted_columns_stand_where_a_picture_has_a_mask_and_are_averaged_where_all_rows_do() -> None:
+    shots = [
+        ImageScore("0.png", (), 48, 48, {name: {"psnr": 30.0, "ssim": 0.9, **more} for name in _SHIFTS})
+        for more in ({"psnr_w": 20.0, "ssim_w": 0.5}, {})
+    ]
+    pictures = PictureSet("local", "deblur", "blur + sharp", (), ())
+    local = SetScore(pictures, None, tuple(shots), ())
+    lines = render([local, _FIVE[3]], ["large"], PROMPTIR).splitlines()
+    assert lines[0].split()[4:] == ["PSNR", "SSIM", "PSNR-w", "SSIM-w"]
+    assert lines[2].split()[-2:] == ["20.00", "0.5000"] and lines[4].split()[-2:] == ["–", "–"]
+    assert next(line for line in lines if "2 rows" in line).split()[-2:] == ["–", "–"]
+    assert "local: 1 of 2 pictures have a mask with blur in it." in lines
+    twice = averages([local, local], "large", PROMPTIR)
+    assert (twice[0]["psnr_w"], twice[0]["ssim_w"]) == (20.0, 0.5)
+
+
+def test_the_input_of_super_resolution_is_named_for_what_it_is() -> None:
+    image = ImageScore("0.png", (), 48, 48, {name: {"psnr": 30.0, "psnr_y": 32.0, "ssim_y": 0.9} for name in _SHIFTS})
+    score = SetScore(PictureSet("Set5", "", "pictures", (), ()), degrading(Jpeg(10)), (image,), ())
+    text = render([score], ["large"], protocol_for("sr", 4))
+    assert text.splitlines()[0].split()[4:] == ["PSNR-Y", "SSIM-Y", "PSNR"]
+    assert "`input` is the small picture enlarged by bicubic interpolation." in text
+    assert "without 4 pixels of border" in text
 
 
 def test_sets_of_another_size_than_published_are_called_incomparable_once() -> None:

@@ -12,7 +12,15 @@ import torch
 from million_ird.cli import main
 from million_ird.settings import to_dict
 from million_ird.shards import file_checksum
+from pretrain.models.edsr import EDSRSettings
+from pretrain.models.esrt import ESRTSettings
+from pretrain.models.families import ModelSettings, build_network
+from pretrain.models.ghost.network import GhostNetworkSettings
+from pretrain.models.grl.settings import GRLSettings
+from pretrain.models.lmd_vit.settings import LMDViTSettings
 from pretrain.models.pretrained import save_pretrained
+from pretrain.models.rdn import RDNSettings
+from pretrain.models.variants import WHOLE
 from pretrain.restore import RestoreSettings
 from tests.pretrain.picture_files import write_pictures
 from tests.pretrain.tiny import LARGE, SMALL, tiny_network
@@ -99,6 +107,65 @@ def test_the_fixed_protocol_has_luma_too(world: Path, capsys: pytest.CaptureFixt
     assert "PSNR-Y" in capsys.readouterr().out
 
 
+GRL = GRLSettings(width=4, depths=(1,), heads=1, window=4, stripe=(8, 16))
+LMD_VIT = LMDViTSettings(width=4, window=2, depths=(1,) * 9, heads=(1,) * 9)
+SMALL_NETWORKS: tuple[tuple[ModelSettings, str, list[str], str, str], ...] = (
+    (EDSRSettings(4, width=4, blocks=1), "", ["enlarge ×4"], "sr", "psnr_y"),
+    (ESRTSettings(scale=3, width=8, blocks=1, heads=2), "", ["enlarge ×3"], "sr", "psnr_y"),
+    (GhostNetworkSettings(network=RDNSettings(2, 1, 1, 4, 4)), "", ["enlarge ×2"], "sr", "psnr_y"),
+    (GRL, "qualities = [10, 40]", ["dejpeg q=10", "dejpeg q=40"], "fixed", "psnr_y"),
+    (GRL, "mosaic = true", ["demosaic"], "fixed", "ssim"),
+    (LMD_VIT, "local_blur = {}", ["deblur local"], "fixed", "psnr_w"),
+)
+
+
+@pytest.mark.parametrize(("settings", "task", "degradations", "protocol", "metric"), SMALL_NETWORKS)
+def test_every_network_is_measured_by_what_it_is_for(
+    world: Path, settings: ModelSettings, task: str, degradations: list[str], protocol: str, metric: str
+) -> None:
+    torch.manual_seed(0)
+    recipe = {"recipe": f'[tasks.mine]\nclean = ["photographs"]\n{task}\n'} if task else {}
+    save_pretrained(world / "model", build_network(settings, (WHOLE,)), [WHOLE], recipe)
+    record = _record(world, str(world / "sets" / "Set5"))
+    table, protocol_used = record["table"], record["protocol"]
+    assert isinstance(table, list) and isinstance(protocol_used, dict)
+    found = [(row["degradation"], row["variant"]) for row in table if row["set"] == "Set5"]
+    assert found == [(each, variant) for each in degradations for variant in ("input", "whole")]
+    assert protocol_used["name"] == protocol and list(protocol_used["degradations"]) == degradations
+    assert all(isinstance(row[metric], float) for row in table)
+
+
+def test_degradations_that_are_asked_for_are_taken_in_place_of_the_networks_own(world: Path) -> None:
+    asked = ["--jpeg", "10", "30", "--demosaic", "--local-blur", "--sigma", "25"]
+    record = _record(world, str(world / "sets" / "Set5"), "--variant", "small", *asked)
+    table = record["table"]
+    assert isinstance(table, list)
+    assert [row["degradation"] for row in table if row["set"] == "Set5" and row["variant"] == "small"] == [
+        "denoise σ=25",
+        "dejpeg q=10",
+        "dejpeg q=30",
+        "demosaic",
+        "deblur local",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--sigma", "25"], "denoise σ=25: this network enlarges by 2"),
+        (["--protocol", "fixed"], "--protocol fixed: this network enlarges by 2; sr and sr-rgb measure that"),
+        (["--mode", "banded"], "mode banded: DyNet alone can be run in bands; EDSR is"),
+    ],
+)
+def test_what_a_network_that_enlarges_cannot_be_measured_by(
+    world: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_pretrained(world / "model", build_network(EDSRSettings(2, width=4, blocks=1), (WHOLE,)), [WHOLE])
+    assert _run(world, str(world / "sets" / "Set5"), *arguments) == 2
+    printed = capsys.readouterr().err
+    assert message in printed and printed.count("\n") == 1
+
+
 def test_an_evaluation_can_be_repeated_by_its_record(world: Path) -> None:
     record = _record(world, str(world / "sets"), "--sigma", "25")
     again = _record(world, str(world / "sets"), "--sigma", "25", "--order", str(world / "table.json"))
@@ -126,6 +193,8 @@ def test_two_folders_of_any_names(world: Path, capsys: pytest.CaptureFixture[str
         (["{world}/model"], "no test set of a known layout"),
         (["{world}/sets", "--variant", "medium"], "medium"),
         (["{world}/sets", "--sigma", "0"], "--sigma"),
+        (["{world}/sets", "--jpeg", "101"], "--jpeg"),
+        (["{world}/sets", "--protocol", "sr"], "is for networks that enlarge"),
         (["{world}/sets", "--input", "{world}/sets"], "--input and --target go together"),
         (["{world}/sets", "--order", "{world}/none.json"], "none.json cannot be read"),
         (["{world}/sets", "--mode", "tiled", "--tile", "33"], "tile"),

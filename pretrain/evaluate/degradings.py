@@ -1,0 +1,111 @@
+"""What is done to the pictures of a clean test set before a network sees them: asked for, or as it was trained."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from million_ird.patches import Box
+from pretrain.degradations import Degradation, Demosaic, Downscale, GaussianNoise, Jpeg, LocalBlur
+from pretrain.evaluate.protocols import Floats, Mask, Noise, Protocol, to_unit
+from pretrain.finetune.degradations import degradations_of
+from pretrain.images import Pixels
+from pretrain.models.families import scale_of, settings_of
+from pretrain.models.lmd_vit.settings import LMDViTSettings
+from pretrain.models.pretrained import Pretrained
+from pretrain.recipe_in_weights import tasks_in
+
+Task = Literal["denoise", "dejpeg", "enlarge", "demosaic", "deblur"]
+PUBLISHED_SIGMAS = (15.0, 25.0, 50.0)
+"""Noise levels of 255 in the published tables."""
+PUBLISHED_QUALITIES = (10, 20, 30, 40)
+"""JPEG qualities in the published tables."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One picture as it is measured."""
+
+    seen: Floats
+    """What the network is given, [0, 1], or beyond where nothing is clipped."""
+    clean: Pixels
+    """What it should give, `scale` times as large."""
+    mask: Mask | None = None
+    """Where it is degraded, of the size of `clean`; None: nobody says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Degrading:
+    """One way to degrade clean pictures."""
+
+    task: Task
+    """What a network does about it."""
+    level: str
+    """How strong it is, such as "σ=25"; "" where it knows but one strength."""
+    degradation: Degradation
+
+    @property
+    def title(self) -> str:
+        """For tables: `denoise σ=25`."""
+        return f"{self.task} {self.level}".strip()
+
+    def example(self, clean: Pixels, name: str, protocol: Protocol, noise: Noise) -> Example:
+        """A clean picture, cut as the protocol says, and its input.
+
+        Noise is the protocol's. What else is drawn depends on the name of the file alone.
+        """
+        if isinstance(self.degradation, GaussianNoise):
+            return Example(protocol.add_noise(clean, self.degradation.sigma, noise, name), clean)
+        size = clean.shape[1], clean.shape[0]
+        whole = Box(0, 0, *size)
+        made = self.degradation.degrade(np.ascontiguousarray(clean), whole, whole, size, _by_name(name))
+        return Example(to_unit(made.input), made.target, made.mask)
+
+
+def degrading(of: Degradation) -> Degrading:
+    """With the names that tables have for it."""
+    match of:
+        case GaussianNoise():
+            return Degrading("denoise", f"σ={of.sigma:g}", of)
+        case Jpeg():
+            return Degrading("dejpeg", f"q={of.quality}" + ("" if of.sampling == "4:2:0" else f" {of.sampling}"), of)
+        case Downscale():
+            return Degrading("enlarge", f"×{of.scale}", of)
+        case Demosaic():
+            return Degrading("demosaic", "", of)
+        case LocalBlur():
+            return Degrading("deblur", "local", of)
+    raise TypeError(f"no name for {of}")
+
+
+def denoising(sigmas: Sequence[float]) -> list[Degrading]:
+    """Gaussian noise of standard deviations in levels of 255."""
+    return [degrading(GaussianNoise(sigma, "truncated")) for sigma in sigmas]  # rounding is the protocol's
+
+
+def degradings_of(network: Pretrained, checkpoint: str) -> list[Degrading]:
+    """What a network is for: what it was fine-tuned against, or downscaling by its own scale.
+
+    Where no recipe says: local blur for LMD-ViT, else the published noise levels.
+
+    Raises:
+        DatasetError: the recipe in the checkpoint cannot be read.
+    """
+    settings = settings_of(network.model)
+    if scale_of(settings) > 1:
+        return [degrading(Downscale(scale_of(settings)))]
+    tasks = tasks_in(network.metadata, checkpoint)
+    found = [degrading(each) for task in tasks for each in degradations_of(task).values()]
+    if not found and (isinstance(settings, LMDViTSettings) or any(task.triples for task in tasks)):
+        return [degrading(LocalBlur())]
+    unique = {each.title: each for each in found}
+    return list(unique.values()) or denoising(PUBLISHED_SIGMAS)
+
+
+def _by_name(name: str) -> np.random.Generator:
+    stem = name.rpartition(".")[0] or name
+    return np.random.default_rng(np.frombuffer(hashlib.blake2b(stem.encode(), digest_size=16).digest(), "<u4"))
