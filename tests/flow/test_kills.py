@@ -64,7 +64,7 @@ def _disturb(
     return process.returncode, printed
 
 
-@pytest.mark.parametrize("seed", range(16))
+@pytest.mark.parametrize("seed", range(2 * len(STEPS)))
 def test_a_killed_driver_resumes(world: World, undisturbed: Mapping[str, str], tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     out = tmp_path / "out"
@@ -86,6 +86,6 @@ def test_killed_parts_of_a_ray_cluster(world: World, undisturbed: Mapping[str, s
     assert "Traceback" not in printed
     if kill is _kill_worker:
         assert code == 0, printed
-    code, printed = world.build(str(out), executor="ray" if seed % 2 else "serial")
+    code, printed = world.build(str(out), executor="ray" if seed in (1, 5) else "serial")  # after a driver, a cluster
     assert code == 0, printed
     assert digest(str(out)) == undisturbed
