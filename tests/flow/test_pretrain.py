@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,15 @@ import numpy as np
 import pytest
 import torch
 
+from million_ird.settings import to_dict, toml_value
 from pretrain.checkpoint import Checkpoints, CheckpointSettings
 from pretrain.draw import DrawSettings, draw_variants
 from pretrain.logs import read_log
+from pretrain.models.families import ModelSettings, settings_of
+from pretrain.models.grl.settings import GRLSettings
+from pretrain.models.lmd_vit.settings import LMDViTSettings
 from pretrain.models.pretrained import from_pretrained
+from pretrain.models.variants import WHOLE
 from pretrain.recipe import PretrainRecipe, recipe_from_toml
 from pretrain.run_folder import RECIPE
 from tests.flow.training import STEPS, Trainer, traces
@@ -101,6 +107,41 @@ def test_every_kind_of_recipe_trains_and_goes_on(train: Trainer, tmp_path: Path,
     code, printed = train.run(tmp_path / "run", *words, "--resume")
     assert code == 0, printed
     assert traces(tmp_path / "run") == whole
+
+
+OTHERS: dict[str, ModelSettings] = {
+    "grl": GRLSettings(width=8, depths=(2,), window=4, stripe=(4, 8), anchor_factor=2),
+    "lmd-vit": LMDViTSettings(width=4, window=2, depths=(1,) * 9, heads=(1,) * 9),
+}
+
+
+@pytest.mark.parametrize("family", OTHERS)
+def test_networks_of_other_families_train_go_on_and_are_handed_on(train: Trainer, tmp_path: Path, family: str) -> None:
+    model = toml_value(to_dict(OTHERS[family]))
+    words = [f"model={model}", "variants={}", "steps=3", "validation.every=3", "checkpoint.every=2", "log.every=1"]
+    out = tmp_path / "run"
+    code, printed = train.run(out, *words)
+    assert code == 0, printed
+    assert f'family = "{family}"' in (out / RECIPE).read_text()
+    whole = traces(out)
+    assert lines(out, "train")[-1]["updates"] == {"whole": 3}
+    assert lines(out, "validation")[0]["whole"].keys() == {"corrupted", "denoise_25"}
+    shutil.rmtree(out / "checkpoints/step-00000003")
+    code, printed = train.run(out, *words, "--resume")
+    assert code == 0, printed
+    assert traces(out) == whole, "what is drawn while training is drawn again"
+    found = from_pretrained(out / "model")
+    assert settings_of(found.model) == OTHERS[family] and found.variants == (WHOLE,)
+    with torch.no_grad():
+        assert found.model(torch.rand(1, 3, 21, 13)).shape == (1, 3, 21, 13)
+    code, printed = train.run(tmp_path / "dynets", f"model={model}", "steps=3")
+    assert code == 2 and "variant 'large':" in printed and "variants are DyNet's" in printed
+
+
+def test_networks_that_enlarge_are_sent_to_fine_tuning(train: Trainer, tmp_path: Path) -> None:
+    code, printed = train.run(tmp_path / "run", 'model={family = "esrt"}', "variants={}")
+    assert code == 2 and "super-resolution is a task of `million-ird finetune`" in printed, printed
+    assert len(printed.splitlines()) == 1 and not (tmp_path / "run").exists()
 
 
 def _toml(value: Any) -> str:

@@ -27,13 +27,15 @@ _CARN = CARNSettings(2, width=8)
 _CARN_M = CARNSettings(2, (2,), width=8, efficient=True, groups=2)
 _GRL = GRLSettings(width=8, depths=(2,), window=4, stripe=(4, 8), anchor_factor=2)
 
+LMD_VIT = LMDViTSettings(width=4, window=2, depths=(2, 1, 1, 1, 1, 1, 1, 1, 1), heads=(1,) * 9)
+
 NETWORKS: dict[str, ModelSettings] = {
     "dynet": SETTINGS,
     "dynet unshared": UNSHARED,
     "esrt": ESRTSettings(scale=2, width=8, blocks=1, low_repeats=2, heads=4),
     "grl": _GRL,
     "grl enlarging": replace(_GRL, scale=2, upsampler="direct"),
-    "lmd-vit": LMDViTSettings(width=4, window=2, depths=(2, 1, 1, 1, 1, 1, 1, 1, 1), heads=(1,) * 9),
+    "lmd-vit": LMD_VIT,
     "edsr": _EDSR,
     "rdn": RDNSettings(2, blocks=2, layers=2, growth=6, width=4),
     "carn": _CARN,
@@ -62,15 +64,14 @@ def network(settings: ModelSettings, seed: int = 0) -> nn.Module:
 
 
 def batch_of(settings: ModelSettings, step: int = 0, batch: int = 2, rank: int = 0, ranks: int = 1) -> TinyBatch:
-    """A rank's share of a step's samples; of each the left half of the mask is set, or the right one."""
+    """A rank's share of a step's samples; of each the left half of the mask is set, or the right one, in turn."""
     given = tiny_batch(step, batch, rank, ranks)
     side = SIDE * scale_of(settings)
     factor = side // SIDE
     clean = given.targets.repeat_interleave(factor, 2).repeat_interleave(factor, 3)
-    masks = torch.zeros(len(given.inputs), 1, side, side, dtype=torch.uint8)
-    for index in range(len(masks)):
-        masks[index, :, :, slice(0, side // 2) if index % 2 else slice(side // 2, side)] = 1
-    return TinyBatch(given.inputs, clean, masks=masks)
+    right = torch.arange(batch)[rank::ranks] % 2 == 1
+    masks = (torch.arange(side) >= side // 2)[None] == right[:, None]
+    return TinyBatch(given.inputs, clean, masks=masks.byte()[:, None, None].expand(-1, 1, side, side).contiguous())
 
 
 @torch.no_grad()

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -24,12 +24,14 @@ from million_ird.errors import DatasetError, MillionIrdError, UsageError
 from pretrain.guard import Guard, GuardSettings
 from pretrain.launch import torchrun_ranks
 from pretrain.models.dynet import DyNetSettings
-from pretrain.models.variants import Variant
-from pretrain.objective import Objective
+from pretrain.models.families import ModelSettings, spares_parameters
+from pretrain.models.variants import WHOLE, AnyVariant
+from pretrain.objective import LossSettings, objective_of
 from pretrain.optimizer import OptimizerSettings, make_optimizer
 from pretrain.ranks import Ranks
 from pretrain.step import StepSettings, training_step
-from tests.pretrain.tiny import LARGE, SETTINGS, SMALL, UNSHARED, Spoiled, tiny_batch, tiny_network
+from tests.pretrain.every_family import LMD_VIT, NETWORKS, batch_of, keep_everything, network
+from tests.pretrain.tiny import LARGE, SETTINGS, SMALL, UNSHARED, Spoiled, tiny_network
 
 STEPS, BATCH = 3, 4
 _ROOT = Path(__file__).resolve().parents[2]
@@ -39,15 +41,18 @@ _ROOT = Path(__file__).resolve().parents[2]
 class Case:
     """One way to train."""
 
-    variants: tuple[tuple[Variant, ...], ...] = ((LARGE,), (SMALL,), (LARGE,))
+    variants: tuple[tuple[AnyVariant, ...], ...] = ((LARGE,), (SMALL,), (LARGE,))
     """Those of each step."""
     accumulate: int = 1
     distil: bool = False
     clip_norm: float = 0.0
-    model: DyNetSettings = SETTINGS
+    model: ModelSettings = SETTINGS
     spoiled: int = -1
     """A step at which the last rank's loss is NaN."""
 
+
+WITHOUT = ((WHOLE,),) * STEPS
+"""Variants of a network that has none."""
 
 CASES = {
     "one variant a step": Case(),
@@ -55,21 +60,26 @@ CASES = {
     "sandwich": Case(variants=((LARGE, SMALL),) * STEPS, accumulate=2, distil=True, clip_norm=0.1),
     "unshared blocks": Case(model=UNSHARED, accumulate=2),
     "NaN on one rank": Case(spoiled=1),
+    "masks": Case(WITHOUT, accumulate=2, model=replace(LMD_VIT, drop_path=0.0)),
+    "scales that are not trained": Case(WITHOUT, accumulate=2, model=NETWORKS["carn"]),
+    "offsets drawn alike": Case(WITHOUT, model=NETWORKS["ghost of edsr"]),
 }
 
 
 def train_case(case: Case, ranks: Ranks) -> dict[str, Any]:
     """What the steps of a case gave: results, and gradients and weights after the last."""
-    model = tiny_network(case.model)
-    shared = ranks.share_gradients(model, some_unused=not case.model.shared)
+    model = tiny_network(case.model) if isinstance(case.model, DyNetSettings) else keep_everything(network(case.model))
+    all_variants = list(dict.fromkeys(variant for variants in case.variants for variant in variants))
+    shared = ranks.share_gradients(model, spares_parameters(case.model, all_variants))
     optimizer = make_optimizer(model, OptimizerSettings(lr=1e-3))
     guard = Guard(GuardSettings())
     results = []
     for step, variants in enumerate(case.variants):
         spoiled = step == case.spoiled and ranks.rank == ranks.count - 1
-        objective = Spoiled(_nan) if spoiled else Objective()
+        objective = Spoiled(_nan) if spoiled else objective_of(LossSettings(pruning=1.0), case.model)
         settings = StepSettings(case.accumulate, "fp32", case.distil, case.clip_norm, objective)
-        batch = tiny_batch(step, BATCH, ranks.rank, ranks.count)
+        batch = batch_of(case.model, step, BATCH, ranks.rank, ranks.count)
+        torch.manual_seed(step)
         results.append(training_step(shared, batch, variants, optimizer, guard, settings, ranks.gather))
     gradients = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
     weights = {name: value.clone() for name, value in model.state_dict().items()}
