@@ -13,20 +13,15 @@ import numpy as np
 
 from million_ird.errors import UsageError
 from million_ird.fingerprint import UPRIGHT, transformed
-from million_ird.metrics import psnr
 from million_ird.pixels import DecodeSettings, decode, encode_png, read_header
 from million_ird.progress import Progress
 from million_ird.records import Rejection
 from million_ird.store import Store
-from pretrain.corrupt import CorruptSettings, degrade
+from pretrain.degradations.resize import enlarge
 from pretrain.images import explain, image_files_below
-from pretrain.masking import MaskSettings
-from pretrain.restore import Picture, Pixels, TooLargeError, from_pixels, side_by_side, to_pixels
-from pretrain.stream.samples import sample_rng
-
-_CROP = 128
-"""Side of the squares in which a clean picture is corrupted: a training crop of the paper."""
-_SEED = 0
+from pretrain.kept_windows import draw_shares
+from pretrain.restore import Picture, Pixels, TooLargeError, enlargement, from_pixels, side_by_side, to_pixels
+from pretrain.restore_degraded import Degrader
 
 
 @dataclass(frozen=True)
@@ -36,17 +31,22 @@ class Job:
     source: Path
     restored: str
     comparison: str
+    windows: str
 
 
 @dataclass(frozen=True)
-class Corruption:
-    """What is done to clean pictures before they are restored, to see what a network makes of it: two sections of a
-    pre-training recipe."""
+class Wanted:
+    """What is made of each picture besides the restored one."""
 
-    corrupt: CorruptSettings = field(default_factory=CorruptSettings)
-    """Kinds and levels."""
-    mask: MaskSettings = field(default_factory=MaskSettings)
-    """Which cells."""
+    compare: bool = False
+    """Also write before and after (and the clean picture, if it was degraded) side by side; a smaller input enlarged by
+    bicubic interpolation."""
+    overwrite: bool = False
+    """Restore also what is there already."""
+    degrader: Degrader | None = None
+    """Take the pictures as clean ones, and restore what this makes of them."""
+    windows: Callable[[Picture], Picture] | None = None
+    """Also write which windows LMD-ViT keeps: the shares of `pretrain.kept_shares.KeptShares`, made of the input."""
 
 
 @dataclass
@@ -58,7 +58,9 @@ class Outcome:
     refused: Counter[str] = field(default_factory=Counter)
     """By reason."""
     gains: list[tuple[float, float]] = field(default_factory=list)
-    """PSNR in dB before and after, of pictures that were corrupted on purpose."""
+    """PSNR in dB before and after, of pictures that were degraded on purpose."""
+    metric: str = "RGB"
+    """What that PSNR is of, in words."""
 
 
 def plan_jobs(source: Path, out: str) -> tuple[str, list[Job]]:
@@ -82,7 +84,7 @@ def plan_jobs(source: Path, out: str) -> tuple[str, list[Job]]:
     place, jobs = out, _jobs(source.parent, [source])
     if out.lower().endswith(".png"):
         place, _, name = f"./{out}".rpartition("/") if "/" not in out else out.rpartition("/")
-        jobs = [Job(source, name, f"{name[: -len('.png')]}.compared.png")]
+        jobs = [_job(source, name[: -len(".png")], name)]
     if "://" not in out and Path(place or "/", jobs[0].restored).expanduser().resolve() == source.resolve():
         raise UsageError(f"--out {out}: the result would replace the picture itself")
     return place or "/", jobs
@@ -93,9 +95,7 @@ def restore_files(
     place: str,
     restore: Callable[[Picture], Picture],
     progress: Progress,
-    compare: bool = False,
-    overwrite: bool = False,
-    corruption: Corruption | None = None,
+    wanted: Wanted | None = None,
 ) -> Outcome:
     """Does the jobs in order; each output appears whole or not at all.
 
@@ -104,22 +104,22 @@ def restore_files(
         place: where outputs go.
         restore: as `pretrain.restore.Restorer` does.
         progress: advanced once for each job; told a line for each file that is refused.
-        compare: also write before and after (and the clean picture, if it was corrupted) side by side.
-        overwrite: restore also what is there already.
-        corruption: take the pictures as clean ones, and restore what this makes of them.
+        wanted: what else; nothing by default.
 
     Raises:
         StoreError: an output cannot be written. Those before it stay.
         DatasetError: the network gives numbers that are not finite.
     """
-    store, outcome = Store(place), Outcome()
+    wanted, store, outcome = wanted or Wanted(), Store(place), Outcome()
+    if wanted.degrader is not None:
+        outcome.metric = wanted.degrader.metric
     try:
         for job in jobs:
-            outputs = [job.restored, job.comparison] if compare else [job.restored]
-            if not overwrite and all(store.exists(name) for name in outputs):
+            outputs = [job.restored] + [job.comparison] * wanted.compare + [job.windows] * (wanted.windows is not None)
+            if not wanted.overwrite and all(store.exists(name) for name in outputs):
                 outcome.there_already += 1
             else:
-                reason = _do(job, store, restore, compare, corruption, outcome)
+                reason = _do(job, store, restore, wanted, outcome)
                 if reason:
                     outcome.refused[reason.partition(":")[0]] += 1
                     progress.line(f"refused {printable(job.source)}: {reason}")
@@ -129,36 +129,40 @@ def restore_files(
     return outcome
 
 
-def _do(
-    job: Job,
-    store: Store,
-    restore: Callable[[Picture], Picture],
-    compare: bool,
-    corruption: Corruption | None,
-    outcome: Outcome,
-) -> str:
+def _do(job: Job, store: Store, restore: Callable[[Picture], Picture], wanted: Wanted, outcome: Outcome) -> str:
     """One job; the reason why the file is refused, or "" if it is done."""
-    clean = read_upright(job.source)
-    if isinstance(clean, Rejection):
-        return explain(clean)
-    seen = clean
-    if corruption is not None:
-        if min(clean.shape[:2]) < _CROP:
-            return f"too_small: {clean.shape[1]}×{clean.shape[0]}, to corrupt it {_CROP}×{_CROP} are needed"
-        clean, seen = corrupted(clean, corruption, job.restored)
+    read = read_upright(job.source)
+    if isinstance(read, Rejection):
+        return explain(read)
+    example = None
+    if wanted.degrader is not None:
+        try:
+            example = wanted.degrader.example(read, job.restored)
+        except UsageError as error:
+            return f"too_small: {error}"
+    seen = from_pixels(read) if example is None else example.seen
     try:
-        restored = to_pixels(restore(from_pixels(seen)))
+        restored = to_pixels(restore(seen))
+        shares = wanted.windows(seen) if wanted.windows is not None else None
     except TooLargeError as error:
         return f"too_large: {error}"
-    pictures = [seen, restored]
-    if corruption is not None:
-        pictures.append(clean)
-        outcome.gains.append((psnr(seen, clean, 255), psnr(restored, clean, 255)))
-    if compare:
+    if example is not None and wanted.degrader is not None:
+        scores = [wanted.degrader.score(picture, example) for picture in (_before(seen, restored), restored)]
+        outcome.gains += [(before, after) for before, after in [scores] if before is not None and after is not None]
+    if wanted.compare:
+        pictures = [_before(seen, restored), restored] + ([example.clean] if example is not None else [])
         store.write(job.comparison, encode_png(side_by_side([pictures])))
+    if shares is not None:
+        store.write(job.windows, encode_png(draw_shares(to_pixels(seen), shares[..., 0])))
     store.write(job.restored, encode_png(restored))
     outcome.restored += 1
     return ""
+
+
+def _before(seen: Picture, restored: Pixels) -> Pixels:
+    """The input at the size of the restored picture."""
+    by = enlargement(seen, restored)
+    return to_pixels(seen) if by == 1 else enlarge(to_pixels(seen), by)
 
 
 def read_upright(path: Path) -> Pixels | Rejection:
@@ -183,22 +187,6 @@ def read_upright(path: Path) -> Pixels | Rejection:
     return np.ascontiguousarray(transformed(pixels, UPRIGHT[header.orientation - 1]))
 
 
-def corrupted(clean: Pixels, corruption: Corruption, name: str) -> tuple[Pixels, Pixels]:
-    """The picture, cut to whole squares of 128, and the same with each square corrupted and masked as in training.
-
-    The randomness comes from `name` and the number of the square alone.
-    """
-    height, width = (length // _CROP * _CROP for length in clean.shape[:2])
-    clean = np.ascontiguousarray(clean[:height, :width])
-    seen = np.empty_like(clean)
-    places = [(y, x) for y in range(0, height, _CROP) for x in range(0, width, _CROP)]
-    for number, (y, x) in enumerate(places):
-        square = np.s_[y : y + _CROP, x : x + _CROP]
-        rng = sample_rng(_SEED, 0, name, number)
-        seen[square] = degrade(np.ascontiguousarray(clean[square]), rng, corruption.corrupt, corruption.mask).input
-    return clean, seen
-
-
 def summary(outcome: Outcome, place: str, variant: str) -> str:
     """What became of the pictures, in a line or two."""
     parts = [f"restored {outcome.restored:,} into {place} (variant {variant})"]
@@ -211,7 +199,8 @@ def summary(outcome: Outcome, place: str, variant: str) -> str:
     finite = [pair for pair in outcome.gains if all(map(math.isfinite, pair))]
     if finite:
         before, after = (math.fsum(values) / len(finite) for values in zip(*finite, strict=True))
-        lines.append(f"PSNR before {before:.2f} dB, after {after:.2f} dB (RGB, mean of {len(finite):,} pictures)")
+        of = f"{outcome.metric}, mean of {len(finite):,} pictures"
+        lines.append(f"PSNR before {before:.2f} dB, after {after:.2f} dB ({of})")
     return "\n".join(lines)
 
 
@@ -225,7 +214,11 @@ def _jobs(root: Path, files: Sequence[Path]) -> list[Job]:
     stems = [path.relative_to(root).with_suffix("").as_posix() for path in files]
     several = Counter(stem.casefold() for stem in stems)  # some file systems do not tell A from a
     bases = [name if several[stem.casefold()] > 1 else stem for name, stem in zip(names, stems, strict=True)]
-    return [Job(path, f"{base}.png", f"{base}.compared.png") for path, base in zip(files, bases, strict=True)]
+    return [_job(path, base, f"{base}.png") for path, base in zip(files, bases, strict=True)]
+
+
+def _job(source: Path, base: str, restored: str) -> Job:
+    return Job(source, restored, f"{base}.compared.png", f"{base}.windows.png")
 
 
 def _is_within(out: str, folder: Path) -> bool:

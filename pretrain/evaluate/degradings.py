@@ -60,10 +60,19 @@ class Degrading:
         """
         if isinstance(self.degradation, GaussianNoise):
             return Example(protocol.add_noise(clean, self.degradation.sigma, noise, name), clean)
-        size = clean.shape[1], clean.shape[0]
-        whole = Box(0, 0, *size)
-        made = self.degradation.degrade(np.ascontiguousarray(clean), whole, whole, size, _by_name(name))
-        return Example(to_unit(made.input), made.target, made.mask)
+        return degraded_whole(self.degradation, clean, name)
+
+
+def degraded_whole(degradation: Degradation, clean: Pixels, name: str) -> Example:
+    """A whole picture, of sides that are multiples of the scale, degraded. What is drawn depends on `name` alone.
+
+    Raises:
+        UsageError: the picture is too small for it.
+    """
+    size = clean.shape[1], clean.shape[0]
+    whole = Box(0, 0, *size)
+    made = degradation.degrade(np.ascontiguousarray(clean), whole, whole, size, _by_name(name))
+    return Example(to_unit(made.input), made.target, made.mask)
 
 
 def degrading(of: Degradation) -> Degrading:

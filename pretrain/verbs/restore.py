@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,10 @@ from pretrain.verbs.options import add_restoring, restoring
 from pretrain.verbs.threads import sleep_when_idle
 
 if TYPE_CHECKING:
-    from pretrain.restore_files import Corruption
+    import torch
+
+    from pretrain.models.pretrained import Pretrained
+    from pretrain.restore import Restorer, RestoreSettings
 
 
 def main(argv: Sequence[str]) -> int:
@@ -22,17 +25,20 @@ def main(argv: Sequence[str]) -> int:
     sleep_when_idle()
     from pretrain.models.pretrained import from_pretrained
     from pretrain.restore import Restorer, choose_device
-    from pretrain.restore_files import plan_jobs, restore_files, summary
+    from pretrain.restore_degraded import degrader_of
+    from pretrain.restore_files import Wanted, plan_jobs, restore_files, summary
 
     place, jobs = plan_jobs(Path(arguments.input).expanduser(), arguments.out)
     settings = restoring(arguments)
     device = choose_device(arguments.device)
     pretrained = from_pretrained(arguments.checkpoint)
     variant = pretrained.variant(arguments.variant)
-    corruption = _corruption(pretrained.metadata, arguments.checkpoint) if arguments.degrade else None
+    degrader = degrader_of(pretrained, arguments.checkpoint) if arguments.degrade else None
+    watch = _watch(pretrained, settings, device) if arguments.windows else None
     progress = Progress("restore", len(jobs), unit="pictures")
     restorer = Restorer(pretrained.model, variant, settings, device, progress.within)
-    outcome = restore_files(jobs, place, restorer, progress, arguments.compare, arguments.overwrite, corruption)
+    wanted = Wanted(arguments.compare, arguments.overwrite, degrader, watch)
+    outcome = restore_files(jobs, place, restorer, progress, wanted)
     progress.close()
     print(summary(outcome, place, variant.name))
     return 3 if outcome.refused else 0
@@ -41,8 +47,8 @@ def main(argv: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="million-ird restore",
-        description="Restore a picture or a folder of pictures. Outputs are sRGB PNG files, upright, in the same tree; "
-        "what is there already is left alone, so the same command goes on after an interruption.",
+        description="Restore a picture or a folder of pictures, with any network. Outputs are sRGB PNG files, upright, "
+        "in the same tree; what is there already is left alone, so the same command goes on after an interruption.",
         epilog="exit codes: 0 done; 3 some files were refused, each with a line that says why",
     )
     parser.add_argument("checkpoint", help="a run, one of its checkpoints, a folder of a model, or a weights file")
@@ -55,27 +61,33 @@ def _parser() -> argparse.ArgumentParser:
         "auto: whole if memory allows, else banded (DyNet), which gives the same result, or tiled (all others), which "
         "approximates it",
     )
-    parser.add_argument("--compare", action="store_true", help="also write before and after side by side")
+    parser.add_argument(
+        "--compare",
+        action="store_true",
+        help="also write before and after side by side; a smaller input enlarged by bicubic interpolation",
+    )
+    parser.add_argument(
+        "--windows",
+        action="store_true",
+        help="of LMD-ViT: also write which windows it kept; what it left alone is dark",
+    )
     parser.add_argument(
         "--degrade",
         action="store_true",
-        help="take the pictures as clean ones: corrupt and mask them as the checkpoint's training did, restore that, "
-        "and say the PSNR before and after",
+        help="take the pictures as clean ones: degrade them as the checkpoint's training did, restore that, and say "
+        "the PSNR before and after",
     )
     parser.add_argument("--overwrite", action="store_true", help="restore also what is there already")
     return parser
 
 
-def _corruption(metadata: Mapping[str, str], checkpoint: str) -> Corruption:
-    """As the recipe in the weights' metadata has it; the paper's where there is none."""
-    import tomllib
+def _watch(network: Pretrained, settings: RestoreSettings, device: torch.device) -> Restorer:
+    """What says which windows are kept, run as the network is."""
+    from million_ird.errors import UsageError
+    from pretrain.kept_shares import KeptShares
+    from pretrain.models.lmd_vit.network import LMDViT
+    from pretrain.restore import Restorer
 
-    from million_ird.errors import DatasetError, UsageError
-    from million_ird.settings import from_dict
-    from pretrain.restore_files import Corruption
-
-    try:
-        recipe = tomllib.loads(metadata.get("recipe", ""))
-        return from_dict(Corruption, {name: recipe[name] for name in ("corrupt", "mask") if name in recipe})
-    except (tomllib.TOMLDecodeError, UsageError) as error:
-        raise DatasetError(f"the recipe in {checkpoint} cannot be read: {error}") from error
+    if not isinstance(network.model, LMDViT):
+        raise UsageError("--windows: LMD-ViT alone leaves out windows")
+    return Restorer(KeptShares(network.model), network.variant(), settings, device)

@@ -13,19 +13,17 @@ import pytest
 from PIL import Image
 
 from million_ird.errors import StoreError, UsageError
+from million_ird.metrics import luma, psnr
 from million_ird.progress import Progress
 from million_ird.records import Rejection
+from pretrain.degradations import Downscale, Jpeg, LocalBlur
+from pretrain.degradations.resize import downscale, enlarge
+from pretrain.evaluate.degradings import Example
+from pretrain.evaluate.protocols import to_unit
+from pretrain.kept_windows import draw_shares
 from pretrain.restore import Picture, Pixels, TooLargeError
-from pretrain.restore_files import (
-    Corruption,
-    Outcome,
-    corrupted,
-    plan_jobs,
-    printable,
-    read_upright,
-    restore_files,
-    summary,
-)
+from pretrain.restore_degraded import Corruption, TaskDegrader
+from pretrain.restore_files import Outcome, Wanted, plan_jobs, printable, read_upright, restore_files, summary
 from tests.pretrain.picture_files import picture, write_picture, write_pictures
 
 
@@ -40,7 +38,8 @@ def _restore(
     """Plans and restores; the outcome, and the lines that were said."""
     log = io.StringIO()
     place, jobs = plan_jobs(source, str(out))
-    outcome = restore_files(jobs, place, restore, Progress("restore", len(jobs), stream=log), **more)  # type: ignore[arg-type]
+    wanted = Wanted(**more)  # type: ignore[arg-type]
+    outcome = restore_files(jobs, place, restore, Progress("restore", len(jobs), stream=log), wanted)
     return outcome, log.getvalue().splitlines()
 
 
@@ -206,9 +205,7 @@ _CORRUPTION = Corruption()
 def test_clean_pictures_are_corrupted_as_in_training_and_judged(tmp_path: Path) -> None:
     write_picture(tmp_path / "in/a.png", picture("a", 150, 300))
     write_pictures(tmp_path / "in", "small.png")
-    outcome, lines = _restore(
-        tmp_path / "in", tmp_path / "out", lambda seen: seen, compare=True, corruption=_CORRUPTION
-    )
+    outcome, lines = _restore(tmp_path / "in", tmp_path / "out", lambda seen: seen, compare=True, degrader=_CORRUPTION)
     assert outcome.refused == {"too_small": 1} and "64×48" in lines[0]
     three = _pixels(tmp_path / "out/a.compared.png")
     assert three.shape == (128, 3 * 256 + 2 * 4, 3)
@@ -222,9 +219,71 @@ def test_clean_pictures_are_corrupted_as_in_training_and_judged(tmp_path: Path) 
     assert f"PSNR before {before:.2f} dB, after {after:.2f} dB (RGB, mean of 1 pictures)" in summary(outcome, "o", "v")
 
 
+def _doubled(seen: Picture) -> Picture:
+    return seen.repeat(2, 0).repeat(2, 1)
+
+
+def test_larger_results_stand_beside_the_bicubic_enlargement_and_are_judged_on_luma(tmp_path: Path) -> None:
+    write_picture(tmp_path / "in/a.png", picture("a", 49, 64))
+    write_picture(tmp_path / "in/b.png", picture("b", 4, 64))
+    degrader = TaskDegrader(Downscale(2), local=False)
+    outcome, lines = _restore(tmp_path / "in", tmp_path / "out", _doubled, compare=True, degrader=degrader)
+    assert lines == [f"refused {tmp_path / 'in/b.png'}: too_small: 64×4, 5 are needed along each side"]
+    clean = picture("a", 49, 64)[:48]
+    small = downscale(clean, 2)
+    restored = small.repeat(2, 0).repeat(2, 1)
+    np.testing.assert_array_equal(_pixels(tmp_path / "out/a.png"), restored)
+    three = _pixels(tmp_path / "out/a.compared.png")
+    expected = (enlarge(small, 2), restored, clean)
+    for start, part in zip((0, 68, 136), expected, strict=True):
+        np.testing.assert_array_equal(three[:, start : start + 64], part)
+    scores = [psnr(luma(each, 255), luma(clean, 255), 255, border=2) for each in expected[:2]]
+    assert outcome.gains == [tuple(scores)]
+    assert "(luma, without 2 pixels of border, mean of 1 pictures)" in summary(outcome, "o", "v")
+
+
+def test_an_enlargement_is_compared_without_a_clean_picture_too(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "in", "a.png")
+    _restore(tmp_path / "in", tmp_path / "out", _doubled, compare=True)
+    both = _pixels(tmp_path / "out/a.compared.png")
+    np.testing.assert_array_equal(both[:, :128], enlarge(picture("a"), 2))
+    assert both.shape == (96, 128 + 4 + 128, 3)
+
+
+def test_local_blur_is_judged_where_it_is(tmp_path: Path) -> None:
+    write_picture(tmp_path / "in/a.png", picture("a", 96, 96))
+    write_picture(tmp_path / "in/b.png", picture("b", 20, 96))
+    outcome, lines = _restore(tmp_path / "in", tmp_path / "out", degrader=TaskDegrader(LocalBlur(), local=True))
+    assert outcome.refused == {"too_small": 1} and "b.png: too_small" in lines[0]
+    ((before, after),) = outcome.gains
+    assert after < before < 40 and outcome.metric == "the blurred pixels alone"
+
+
+def test_where_nothing_was_blurred_there_is_nothing_to_judge() -> None:
+    clean = picture("a")
+    example = Example(to_unit(clean), clean, np.zeros(clean.shape[:2], np.bool_))
+    assert TaskDegrader(LocalBlur(), local=True).score(clean, example) is None
+    assert TaskDegrader(Jpeg(10), local=False).metric == "RGB"
+
+
+def test_windows_are_drawn_on_the_input_and_a_missing_picture_of_them_is_made(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "in", "a.png")
+    shares = np.zeros((48, 64, 3), np.float32)
+    shares[:, 32:] = 1
+    _restore(tmp_path / "in", tmp_path / "out")
+    outcome, _ = _restore(tmp_path / "in", tmp_path / "out", windows=lambda seen: shares)
+    assert outcome.restored == 1
+    drawn = _pixels(tmp_path / "out/a.windows.png")
+    np.testing.assert_array_equal(drawn, draw_shares(picture("a"), shares[..., 0]))
+    np.testing.assert_array_equal(drawn[:, 33:], picture("a")[:, 33:])
+    assert (drawn[:, 32] == (255, 214, 0)).all(), "a line around what is kept"
+    outcome, _ = _restore(tmp_path / "in", tmp_path / "out", windows=lambda seen: shares)
+    assert (outcome.restored, outcome.there_already) == (0, 1)
+
+
 def test_corruption_is_the_same_every_time_and_another_for_another_name() -> None:
     clean = picture("a", 128, 256)
-    first, again, other = (corrupted(clean, _CORRUPTION, name)[1] for name in ("a", "a", "b"))
+    first, again, other = (_CORRUPTION.example(clean, name).seen for name in ("a", "a", "b"))
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
     assert (first[:, :128] != first[:, 128:]).any(axis=2).mean() > 0.5

@@ -11,9 +11,16 @@ from PIL import Image
 
 from million_ird.cli import main
 from million_ird.metrics import psnr
+from pretrain.kept_windows import draw_kept_windows
 from pretrain.models.dynet import DyNet, DyNetSettings
+from pretrain.models.edsr import EDSRSettings
+from pretrain.models.families import ModelSettings, build_network, scale_of
+from pretrain.models.ghost.network import GhostNetworkSettings
+from pretrain.models.grl.settings import GRLSettings
+from pretrain.models.lmd_vit.network import LMDViT
+from pretrain.models.lmd_vit.settings import LMDViTSettings
 from pretrain.models.pretrained import save_pretrained
-from pretrain.models.variants import Variant
+from pretrain.models.variants import WHOLE, Variant
 from pretrain.restore import from_pixels, to_pixels
 from tests.pretrain.picture_files import Pixels, picture, write_picture, write_pictures
 
@@ -100,6 +107,72 @@ def test_clean_pictures_are_degraded_by_the_recipe_in_the_weights(
     assert not (shown[:, :128].reshape(8, 16, 8, 16, 3) == 255).all(axis=(1, 3, 4)).any(), "this recipe masks nothing"
     changed = (shown[:, :128] != picture("a", 128, 128)).any(axis=2).reshape(8, 16, 8, 16).mean(axis=(1, 3))
     assert changed.min() > 0.3, "and has noise in every cell"
+
+
+GRL = GRLSettings(width=4, depths=(1,), heads=1, window=4, stripe=(8, 16))
+GHOST = GhostNetworkSettings(network=EDSRSettings(3, 4, 1))
+LMD_VIT = LMDViTSettings(width=4, window=2, depths=(1,) * 9, heads=(1,) * 9)
+CLEAN = '[tasks.mine]\nclean = ["photographs"]\n'
+
+
+@pytest.mark.parametrize(
+    ("settings", "recipe", "metric"),
+    [
+        (EDSRSettings(2, width=4, blocks=1), "", "luma, without 2 pixels of border"),
+        (
+            GhostNetworkSettings(network=EDSRSettings(3, 4, 1)),
+            f"{CLEAN}scale = 3\n",
+            "luma, without 3 pixels of border",
+        ),
+        (GRL, f"{CLEAN}qualities = [10, 40]\n", "RGB"),
+        (LMD_VIT, '[tasks.mine]\ntriples = ["export"]\n', "the blurred pixels alone"),
+        (DyNetSettings(width=8, heads=(1, 2, 2, 4), refinement=1), f"{CLEAN}sigmas = [50]\n", "RGB"),
+    ],
+)
+def test_every_network_restores_and_degrades_as_it_was_trained(
+    settings: ModelSettings, recipe: str, metric: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.manual_seed(0)
+    variants = (FLAT,) if isinstance(settings, DyNetSettings) else (WHOLE,)
+    save_pretrained(tmp_path / "model", build_network(settings, variants), variants, {"recipe": recipe})
+    source, out = write_picture(tmp_path / "a.png", picture("a", 66, 78)), tmp_path / "out"
+    assert main(["restore", str(tmp_path / "model"), str(source), "--out", str(out / "plain")]) == 0
+    scale = scale_of(settings)
+    assert _pixels(out / "plain" / "a.png").shape == (66 * scale, 78 * scale, 3)
+    command = ["restore", str(tmp_path / "model"), str(source), "--out", str(out), "--degrade", "--compare"]
+    capsys.readouterr()
+    assert main(command) == 0
+    assert f"dB ({metric}, mean of 1 pictures)" in capsys.readouterr().out
+    assert _pixels(out / "a.compared.png").shape == (66, 3 * 78 + 2 * 4, 3)
+
+
+def test_lmd_vit_shows_its_windows_and_others_have_none(
+    checkpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.manual_seed(0)
+    network = build_network(LMD_VIT, (WHOLE,))
+    save_pretrained(tmp_path / "model", network, (WHOLE,))
+    source = write_picture(tmp_path / "a.png", picture("a"))
+    command = ["restore", str(tmp_path / "model"), str(source), "--windows", "--out"]
+    assert isinstance(network, LMDViT)
+    with torch.no_grad():
+        seen = torch.from_numpy(from_pixels(picture("a")).transpose(2, 0, 1).copy())[None]
+        decisions = network.eval().predict(seen).decisions
+    expected = draw_kept_windows(picture("a"), decisions, LMD_VIT)
+    assert main([*command, str(tmp_path / "out")]) == 0
+    assert np.abs(_pixels(tmp_path / "out/a.windows.png").astype(int) - expected).max() <= 1
+    assert main([*command, str(tmp_path / "tiles"), "--mode", "tiled", "--tile", "32"]) == 0
+    assert _pixels(tmp_path / "tiles/a.windows.png").shape == (48, 64, 3)
+    assert main(["restore", checkpoint, str(source), "--out", str(tmp_path / "no"), "--windows"]) == 2
+    assert "--windows: LMD-ViT alone leaves out windows" in capsys.readouterr().err
+
+
+def test_a_network_of_pairs_cannot_degrade(model: DyNet, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save_pretrained(tmp_path / "model", model, [FLAT], {"recipe": f'{CLEAN}degraded = ["rainy"]\n'})
+    source = write_picture(tmp_path / "a.png", picture("a"))
+    command = ["restore", str(tmp_path / "model"), str(source), "--out", str(tmp_path / "out"), "--degrade"]
+    assert main(command) == 2
+    assert "was fine-tuned on pairs, which nothing here can make" in capsys.readouterr().err
 
 
 def test_damaged_weights_end_in_one_line(model: DyNet, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
