@@ -2,13 +2,13 @@
 
     python docs/training_pictures.py list RUN
     python docs/training_pictures.py curve RUN … --out docs/models/NAME_curve.png
-    python docs/training_pictures.py compare RUN --crop TASK:NUMBER:X,Y … --side 160 --out docs/models/NAME.jpg
+    python docs/training_pictures.py compare RUN … --crop TASK:NUMBER:X,Y … --side 160 --out docs/models/NAME.jpg
 
 Everything is read from the run folder: its log, its recipe, its best weights; the pictures are those that the run held
-out. `list` names them with their scores before and after. `curve` draws the mean over tasks, of several runs a line
-each, above what the inputs themselves score. `compare` shows the square at X, Y of each picture named: the input
-(enlarged by bicubic interpolation where the network enlarges), the network's result, the clean picture. Every file
-stays below 120 KB.
+out, or with --photographs FOLDER the whole pictures of a folder. `list` names them with their scores before and after.
+`curve` draws the mean over tasks, of several runs a line each, above what the inputs themselves score. `compare` shows
+the square at X, Y of each picture named: the input (enlarged by bicubic interpolation where the network enlarges), what
+each run's network makes of it, the clean picture. Every file stays below 120 KB.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import io
 import math
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -51,14 +51,20 @@ class Run:
     """A run folder."""
 
     folder: Path
+    photographs: Path | None = None
+    """Clean pictures in place of those that the run held out."""
 
     @cached_property
     def recipe(self) -> FinetuneRecipe:
-        return recipe_from_toml(FinetuneRecipe, (self.folder / "recipe.toml").read_text(encoding="utf-8"))
+        recipe = recipe_from_toml(FinetuneRecipe, (self.folder / "recipe.toml").read_text(encoding="utf-8"))
+        return recipe if self.photographs is None else with_photographs(recipe, self.photographs)
 
     @cached_property
     def data(self) -> dict[str, TaskData]:
-        return open_tasks(self.recipe, lambda _line: None)
+        tasks = open_tasks(self.recipe, lambda _line: None)
+        if self.photographs is None:
+            return tasks
+        return {name: replace(task, held_out=list(task.training)) for name, task in tasks.items()}
 
     @cached_property
     def tasks(self) -> dict[str, Task]:
@@ -88,6 +94,16 @@ class Run:
         return [(line["step"], line.get("ema", line)["mean"]) for line in lines]
 
 
+def with_photographs(recipe: FinetuneRecipe, folder: Path) -> FinetuneRecipe:
+    """The recipe with the pictures of a folder, whole, for every task that degrades clean ones itself."""
+    tasks = {
+        name: replace(task, clean=(str(folder),), dataset=())
+        for name, task in recipe.tasks.items()
+        if not (task.degraded or task.triples)
+    }
+    return replace(recipe, tasks=tasks, validation=replace(recipe.validation, images=0, side=0))
+
+
 def shown(seen: Picture, clean: Picture) -> Picture:
     """The input in the size of the clean picture."""
     scale = enlargement(seen, clean)
@@ -103,20 +119,21 @@ def list_pictures(run: Run) -> None:
             print(f"{name}:{number} {size} {before:6.2f} → {after:6.2f} dB ({after - before:+.2f}) {key}")
 
 
-def compare(run: Run, crops: Sequence[str], side: int) -> Pixels:
+def compare(runs: Sequence[Run], crops: Sequence[str], side: int) -> Pixels:
     """A table of squares, each row with what PSNR says of the whole picture."""
-    rows, captions = [], []
+    run, rows, captions = runs[0], [], []
     for crop in crops:
         name, number, at = crop.rsplit(":", 2)
         left, top = map(int, at.split(","))
         task, index = run.tasks[name], int(number)
         seen, clean = task.pair(index)
-        pictures = [shown(seen, clean), run.restored(seen), clean]
-        before, after = (task.score(index, picture, clean) for picture in pictures[:2])
+        pictures = [shown(seen, clean), *(each.restored(seen) for each in runs), clean]
+        scores = [f"{task.score(index, picture, clean):.2f}" for picture in pictures[:-1]]
         rows.append([to_pixels(picture)[top : top + side, left : left + side] for picture in pictures])
-        captions.append(f"{name}: {before:.2f} → {after:.2f} dB")
+        captions.append(f"{name}: {' → '.join(scores)} dB")
     first = "input, bicubic" if run.recipe.scale > 1 else "input"
-    return draw_table(rows, [first, "restored", "clean"], captions)
+    results = ["restored"] if len(runs) == 1 else [each.folder.name for each in runs]
+    return draw_table(rows, [first, *results, "clean"], captions)
 
 
 def ticks(low: float, high: float, count: int = 5) -> list[float]:
@@ -198,12 +215,13 @@ def save(picture: Image.Image, out: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Pictures of what a fine-tuning did.")
     parser.add_argument("what", choices=("list", "curve", "compare"))
-    parser.add_argument("run", type=Path, nargs="+", help="run folders; several are for curve alone")
+    parser.add_argument("run", type=Path, nargs="+", help="run folders; list takes one")
     parser.add_argument("--crop", nargs="+", default=[], metavar="TASK:NUMBER:X,Y", help="rows of compare")
     parser.add_argument("--side", type=int, default=160, help="of the squares of compare, in pixels")
+    parser.add_argument("--photographs", type=Path, metavar="FOLDER", help="clean pictures for list and compare")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
-    runs = [Run(folder) for folder in arguments.run]
+    runs = [Run(folder, arguments.photographs) for folder in arguments.run]
     if arguments.what == "list":
         list_pictures(runs[0])
         return
@@ -213,7 +231,7 @@ def main() -> None:
         curves = {run.folder.name: run.curve() for run in runs}
         save(draw_curves(curves, runs[0].baseline()), arguments.out)
     else:
-        save(Image.fromarray(compare(runs[0], arguments.crop, arguments.side)), arguments.out)
+        save(Image.fromarray(compare(runs, arguments.crop, arguments.side)), arguments.out)
 
 
 if __name__ == "__main__":
