@@ -5,8 +5,8 @@
     python benchmarks/networks.py --device cuda            the same on a GPU
 
 Every network of `million-ird models`, new weights, float32, one picture of noise; ghost networks frozen at inference
-and as they learn in training, LMD-ViT with all, half and none of its windows kept. One process measures inference,
-another one training (forward, L1, backward, Adam).
+and as they learn in training, LMD-ViT with all, half and none of its windows kept. Each is measured in a process of its
+own: inference, then training (forward, L1, backward, Adam).
 
 - Inputs are small. Super-resolution by convolutions makes 96² and trains on 48²; ESRT and GRL get their listed input,
   which GRL need not pad; DyNet 128², LMD-ViT 256² and in training 128². Time grows linearly with the pixels, as
@@ -60,18 +60,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--only", default="", metavar="NAME", help="networks whose name and variant begin so")
-    parser.add_argument("--seconds", type=float, default=3.0, help="for the passes of a measurement, of at least 2")
+    parser.add_argument(
+        "--seconds", type=float, default=4.0, help="after which no further pass is begun; at least 2 are"
+    )
     parser.add_argument("--most", type=float, default=8.0, metavar="GIB", help="of memory on a CPU")
     parser.add_argument("--json", type=Path, metavar="FILE")
-    parser.add_argument("--one", nargs=2, metavar=("NAME", "WORK"), help=argparse.SUPPRESS)
+    parser.add_argument("--one", metavar="NAME", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.device == "cuda" and not torch.cuda.is_available():
         sys.exit("networks: there is no CUDA device here")
     torch.set_num_threads(1)
     if options.one:
-        name, work = options.one
-        cost = measure(cases()[name](), work, options.device, options.seconds, options.most)
-        print(json.dumps(asdict(cost)))
+        case = cases()[options.one]()
+        works = ("inference", "training") if case.crop else ("inference",)
+        costs = [measure(case, work, options.device, options.seconds, options.most) for work in works]
+        print(json.dumps([asdict(cost) for cost in costs]))
         return
     found = [look() for name, look in cases().items() if name.startswith(options.only)]
     if not found:
@@ -85,7 +88,7 @@ def _report(options: argparse.Namespace, found: list[Case]) -> None:
     print(f"{about}\n\n| {HEAD} |\n| --- |{' ---: |' * HEAD.count('|')}", flush=True)
     rows: list[dict[str, Any]] = []
     for case in found:
-        rows.append(_row(case, *(_of_a_child(options, case, work) for work in ("inference", "training"))))
+        rows.append(_row(case, *_of_a_child(options, case)))
         print(f"{case.name}: load {rows[-1]['load']:.1f}", file=sys.stderr, flush=True)
     fastest = {row["network"]: row["seconds_per_megapixel"] for row in rows}
     for row in rows:
@@ -96,19 +99,18 @@ def _report(options: argparse.Namespace, found: list[Case]) -> None:
         options.json.write_text(json.dumps({"about": about, "networks": rows}, indent=1, ensure_ascii=False) + "\n")
 
 
-def _of_a_child(options: argparse.Namespace, case: Case, work: str) -> Cost | None:
-    """None where the case says nothing of this work."""
-    if work == "training" and case.crop is None:
-        return None
+def _of_a_child(options: argparse.Namespace, case: Case) -> tuple[Cost, Cost | None]:
+    """Of inference and of training."""
     command = [sys.executable, __file__, "--device", options.device, "--seconds", str(options.seconds)]
-    command += ["--most", str(options.most), "--one", case.name, work]
+    command += ["--most", str(options.most), "--one", case.name]
     one_thread = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=os.environ | one_thread)
-    return Cost(**json.loads(done.stdout))
+    inference, *training = [Cost(**cost) for cost in json.loads(done.stdout)]
+    return inference, training[0] if training else None
 
 
-def _row(case: Case, inference: Cost | None, training: Cost | None) -> dict[str, Any]:
-    if inference is None or not inference.seconds:
+def _row(case: Case, inference: Cost, training: Cost | None) -> dict[str, Any]:
+    if not inference.seconds:
         raise MemoryError(f"{case.name}: inference takes more memory than --most allows")
     per_megapixel = [seconds / case.megapixels for seconds in inference.seconds]
     return {

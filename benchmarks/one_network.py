@@ -31,7 +31,7 @@ DYNET, LMD_VIT, LMD_VIT_CROP = 128, 256, 128
 """Sides of what DyNet restores and trains on, of what LMD-ViT restores, and of what it trains on."""
 HALF = "lmd-vit half of the windows"
 FEWEST, MOST = 2, 25
-"""Passes whose time is taken."""
+"""Passes, the first one included."""
 Forward = Callable[[nn.Module, Tensor], Tensor]
 
 
@@ -169,30 +169,31 @@ class Cost:
 def measure(case: Case, work: str, device: str, seconds: float, most_gib: float) -> Cost:
     """Passes of a network for about so many seconds, in this process, which should do nothing else.
 
-    The first one, whose memory is taken, warms up for the others, whose time is.
-
     Args:
         case: the network.
         work: "inference", or "training": forward, L1, backward, a step of Adam.
         device: "cpu" or "cuda".
-        seconds: what the passes may take together; a few are taken in any case.
-        most_gib: what a first pass on a CPU may hold; where it needs more, no time is taken.
+        seconds: no further pass is begun once they have taken so many together.
+        most_gib: what a first pass on a CPU may hold; where it needs more, nothing is measured.
     """
     torch.manual_seed(0)
-    run = _pass(case, work, device)
-    try:
-        mib = _peak_mib(run, device, most_gib)
-    except RuntimeError as error:
-        if "allocate memory" not in str(error):
-            raise
-        return Cost([], [], None)
-    found = Cost([], [], mib)
-    while len(found.seconds) < FEWEST or (sum(found.clock) < seconds and len(found.seconds) < MOST):
+    run, found = _pass(case, work, device), Cost([], [], None)
+
+    def timed() -> None:
         started, clock = time.process_time(), time.perf_counter()
         run()
         _wait(device)
         found.clock.append(time.perf_counter() - clock)
         found.seconds.append(time.process_time() - started if device == "cpu" else found.clock[-1])
+
+    try:
+        found.mib = _peak_mib(timed, device, most_gib)
+    except RuntimeError as error:  # torch has no error of its own for a CPU that is out of memory
+        if "allocate memory" not in str(error):
+            raise
+        return found
+    while len(found.seconds) < FEWEST or (sum(found.seconds) < seconds and len(found.seconds) < MOST):
+        timed()
     return found
 
 
