@@ -66,6 +66,8 @@ class LMDViT(nn.Module):
         )
         self.output = nn.Conv2d(channels[-1], 4, 3, padding=1)
         self.apply(_draw_weights)
+        for parameter in self.output.parameters():  # a new network gives the picture back: most of it is sharp (ours)
+            nn.init.zeros_(parameter)
 
     def forward(
         self, image_B3HW: Tensor, *, decisions: Sequence[Tensor] | None = None, explained: bool = False
