@@ -16,7 +16,7 @@ from pretrain.bands import DEFAULT_ROWS, check_rows, restore_banded
 from pretrain.degradations.resize import enlarge
 from pretrain.memory import available_bytes, banded_peak_bytes, peak_bytes
 from pretrain.models.dynet import DyNet, DyNetSettings
-from pretrain.models.families import check_variants, family_of, scale_of, settings_of
+from pretrain.models.families import check_variants, family_of, for_inference, scale_of, settings_of
 from pretrain.models.variants import AnyVariant, Variant
 from pretrain.picture_table import draw_table
 from pretrain.step import Precision, autocast
@@ -90,7 +90,7 @@ class Restorer:
         self._tiles = tiles_for(self._network, settings.tile, settings.overlap)
         self.settings = replace(settings, tile=self._tiles.side, overlap=self._tiles.overlap)
         self.scale = scale_of(self._network)
-        self._model, self._after_part = model.to(self.device).eval(), after_part
+        self._model, self._after_part = for_inference(model.to(self.device).eval()), after_part
 
     def __call__(self, picture: Picture) -> Picture:
         """The restored picture, float32, `scale` times the picture's sides, not clipped to [0, 1].

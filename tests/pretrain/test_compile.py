@@ -12,10 +12,14 @@ import pytest
 import torch
 
 from million_ird.errors import UsageError
-from pretrain.compile import CompileSettings, checkpointed, compile_model, compiled_parts, eager
+from pretrain.compile import CompileSettings, _is_on, checkpointed, compile_model, compiled_parts, eager
 from pretrain.models import gated_depthwise
 from pretrain.models.dynet import DyNet, DyNetSettings
+from pretrain.models.families import ModelSettings
 from pretrain.models.variants import Variant
+from pretrain.objective import LossSettings, objective_of
+from pretrain.step import StepSettings, accumulate_gradients
+from tests.pretrain.every_family import NETWORKS, batch_of, network, variants_of
 
 # PyTorch's own compiler looks at `.grad` of a block's input, which is no leaf, and warns of itself.
 pytestmark = pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")
@@ -97,6 +101,50 @@ def test_compiled_and_checkpointed_training_give_the_same_gradients() -> None:
         assert found.keys() == wanted.keys()
         for name in wanted:
             torch.testing.assert_close(found[name], wanted[name], rtol=1e-4, atol=1e-7, msg=f"{settings}: {name}")
+
+
+def _loss_and_gradients(shape: ModelSettings, settings: CompileSettings) -> list[dict[str, torch.Tensor]]:
+    """Of two training passes of a network, the second over the graphs of the first, with the same draws."""
+    model, found = compile_model(network(shape), settings), []
+    for step in range(2):
+        model.zero_grad(set_to_none=True)
+        torch.manual_seed(step)
+        how = StepSettings(objective=objective_of(LossSettings(), shape))
+        measured = accumulate_gradients(model, batch_of(shape, step), variants_of(shape)[:1], how)
+        found.append({"measured": measured.float()})
+        found[-1] |= {name: weight.grad for name, weight in model.named_parameters() if weight.grad is not None}
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        *((name, {"enabled": "off", "checkpoint": "blocks"}) for name in NETWORKS),
+        *((name, {"backend": "eager"}) for name in ("rdn", "esrt", "ghost of edsr")),
+        *((name, {"backend": "aot_eager", "checkpoint": "blocks"}) for name in ("edsr", "ghost of edsr")),
+    ],
+)
+def test_every_family_learns_the_same_compiled_and_checkpointed(name: str, settings: dict[str, object]) -> None:
+    torch._dynamo.utils.counters.clear()
+    plain = _loss_and_gradients(NETWORKS[name], _on(enabled="off"))
+    found = _loss_and_gradients(NETWORKS[name], _on(**settings))
+    assert _graphs() == (settings.get("enabled") != "off")
+    for one, other in zip(plain, found, strict=True):
+        assert one.keys() == other.keys()
+        for key, value in one.items():
+            torch.testing.assert_close(other[key], value, rtol=1e-3, atol=1e-6, msg=f"{name}: {key}")
+
+
+def test_other_families_are_compiled_whole_and_only_where_asked() -> None:
+    model = network(NETWORKS["edsr"])
+    assert compiled_parts(model, "blocks") == compiled_parts(model, "model") == [model]
+    cuda, cpu = torch.device("cuda"), torch.device("cpu")
+    asked = CompileSettings(backend="eager"), CompileSettings(enabled="on", backend="eager")
+    assert [[_is_on(settings, where, model) for where in (cpu, cuda)] for settings in asked] == [
+        [False, False],
+        [True, True],
+    ]
+    assert _is_on(asked[0], cuda, _model()), "DyNet's is measured"
 
 
 def test_checkpointing_keeps_less() -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -17,10 +18,11 @@ from pretrain.models.families import ModelSettings, before_step, build_network
 from pretrain.models.ghost.anneal import ghost_layers
 from pretrain.models.ghost.convert import convert_from_pretrained, ghostify
 from pretrain.models.ghost.freeze import SlicedGhostConvolution
-from pretrain.models.ghost.layer import GhostSettings
+from pretrain.models.ghost.layer import GhostConvolution, GhostSettings
 from pretrain.models.ghost.network import GhostNetwork, GhostNetworkSettings, build_dense
 from pretrain.models.pretrained import load_weights, save_pretrained
 from pretrain.models.variants import WHOLE
+from pretrain.restore import Restorer, RestoreSettings
 from tests.pretrain.every_family import NETWORKS, network
 from tests.pretrain.models.ghost.tiny import seeded
 
@@ -140,6 +142,17 @@ def test_frozen_it_gives_the_same_bits_and_is_a_copy(shape: GhostNetworkSettings
             weight.zero_()
         assert all(torch.equal(frozen(image), result) for image, result in zip(images, expected, strict=True))
     assert frozen.settings == shape and frozen.scale == shape.scale and not frozen.training
+
+
+def test_pictures_are_restored_by_the_frozen_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = network(_OF_EDSR).eval()
+    picture = np.random.default_rng(0).random((7, 9, 3), np.float32)
+    with torch.no_grad():
+        expected = model(torch.from_numpy(picture).permute(2, 0, 1)[None])
+    monkeypatch.delattr(GhostConvolution, "forward")
+    restored = Restorer(model, WHOLE, RestoreSettings(mode="whole"))(picture)
+    assert np.array_equal(restored, expected[0].permute(1, 2, 0).numpy())
+    assert list(ghost_layers(model)), "what it was given still learns"
 
 
 def test_a_share_of_nothing_is_the_dense_network() -> None:
