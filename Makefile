@@ -25,9 +25,9 @@ demo: setup ## build a real dataset, of a folder with PHOTOS=~/Pictures, train o
 	@$(BIN)/python -m pipelines.demo --out '$(OUT)' $(if $(PHOTOS),--photos '$(PHOTOS)')
 	@$(BIN)/python -m pretrain.demo --dataset '$(OUT)' --out '$(OUT)-run'
 
-test: setup ## run the tests
+test: setup ## run the tests, in a process for each core, four at most; in one with ARGS='-n 0'
 	@sh tests/annotation/browser/install.sh
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: setup ## formatting, lint and types
 	$(BIN)/ruff format --check .

@@ -16,6 +16,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import numpy as np
@@ -25,11 +26,23 @@ from PIL import Image
 
 from million_ird import Dataset, open_dataset
 
+if TYPE_CHECKING:
+    from xdist.scheduler import LoadScopeScheduling
+
 # The same examples every time, so that a change is judged by itself; fuzz with --hypothesis-profile=default.
 hypothesis.settings.register_profile("stable", derandomize=True, database=None)
 hypothesis.settings.load_profile("stable")
 
 Pixels = npt.NDArray[np.uint8]
+
+
+@pytest.hookimpl(optionalhook=True)  # there is no such hook without pytest-xdist
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Shares out whole files among the processes of `make test`, so that what a file's tests share is made once."""
+    from tests.units import UnitScheduling
+
+    return UnitScheduling(config, log)
+
 
 _ROOT = Path(__file__).resolve().parents[1]
 _WHEEL_PHOTOS = {  # name: package, path inside its wheel (nothing here is ever downloaded)
