@@ -1,4 +1,4 @@
-"""Large images: what do bands of rows save, what do they cost, and how far off are tiles?
+"""Large images, DyNet: what do bands of rows save, what do they cost, and how far off are tiles?
 
     python benchmarks/large_images.py [--parts counted,memory,time,tiles] [--width 48] [--checkpoint PLACE]
 
@@ -22,26 +22,25 @@ import statistics
 import subprocess
 import sys
 import time
-import weakref
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
+from held import Held
 from machine import describe
 from photographs import mosaic
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn import functional
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from million_ird.metrics import psnr
 from pretrain.bands import restore_banded
+from pretrain.memory import banded_peak_bytes, peak_bytes
 from pretrain.models.dynet import DyNet, DyNetSettings
 from pretrain.models.pretrained import from_pretrained
 from pretrain.models.variants import Variant
-from pretrain.restore import Picture, Restorer, RestoreSettings, from_pixels, peak_bytes
+from pretrain.restore import Picture, Restorer, RestoreSettings, from_pixels
 
 ONCE = Variant.of("once", (1, 1, 1, 1))
 TRAINED = Variant.of("trained", (1, 1, 1, 2))
@@ -82,35 +81,6 @@ def _network(width: int) -> DyNet:
     return DyNet(DyNetSettings(width=width)).eval()
 
 
-class _Held(TorchDispatchMode):
-    """Counts the bytes of all tensors that operations inside the block have made and that still exist."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = self.peak = 0
-        self._known: set[int] = set()
-
-    def __torch_dispatch__(self, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = operation(*args, **(kwargs or {}))
-        for tensor in result if isinstance(result, tuple | list) else (result,):
-            if isinstance(tensor, Tensor):
-                self._note(tensor.untyped_storage())
-        return result
-
-    def _note(self, storage: torch.UntypedStorage) -> None:
-        place, size = storage._cdata, storage.nbytes()
-        if place in self._known:  # a view, or written in place
-            return
-        self._known.add(place)
-        self.now += size
-        self.peak = max(self.peak, self.now)
-        weakref.finalize(storage, self._gone, place, size)
-
-    def _gone(self, place: int, size: int) -> None:
-        self._known.remove(place)
-        self.now -= size
-
-
 def _counted(width: int) -> None:
     print("picture | rows of a band | GB | bytes a pixel | estimated for mode auto, GB | untiled / banded")
     for height, across in COUNTED:
@@ -118,12 +88,16 @@ def _counted(width: int) -> None:
         for rows in (0, *BAND_ROWS):
             with FakeTensorMode():
                 model, image = _network(width), torch.empty(1, 3, height, across)
-                with _Held() as held:
+                with Held() as held:
                     _run(model, image, rows)
             untiled = untiled or held.peak
-            estimate = peak_bytes(model.settings, height, across, rows or None) / 1e9
+            estimate = _estimated(model.settings, height, across, rows) / 1e9
             columns = f"{held.peak / 1e9:.2f} | {held.peak / height / across:,.0f} | {estimate:.2f}"
             print(f"{across}×{height} | {rows or 'untiled'} | {columns} | {untiled / held.peak:.1f}", flush=True)
+
+
+def _estimated(settings: DyNetSettings, height: int, width: int, rows: int) -> int:
+    return banded_peak_bytes(settings, height, width, rows) if rows else peak_bytes(settings, height, width)
 
 
 def _memory(width: int, sides: list[int]) -> None:
@@ -134,7 +108,7 @@ def _memory(width: int, sides: list[int]) -> None:
             command = [sys.executable, __file__, "--width", str(width), "--peak", str(side), str(rows)]
             peak = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
             untiled = untiled or peak
-            estimate = peak_bytes(DyNetSettings(width=width), side, side, rows or None) / 2**20
+            estimate = _estimated(DyNetSettings(width=width), side, side, rows) / 2**20
             print(f"{side}² | {rows or 'untiled'} | {peak:,.0f} | {estimate:,.0f} | {untiled / peak:.1f}", flush=True)
 
 

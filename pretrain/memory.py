@@ -87,8 +87,9 @@ def _rdn(settings: RDNSettings) -> float:
 
 
 def _grl(settings: GRLSettings) -> float:
-    """A pixel of a block, or of the upsampler, which has 64 channels in all that has steps."""
-    return max(18 * settings.width, 64 * (_enlarging(settings.scale) + 4) if settings.upsampler != "none" else 0)
+    """A pixel of a block, or of an upsampler in steps, which has 64 channels."""
+    in_steps = settings.upsampler in ("shuffle", "nearest")
+    return max(18 * settings.width, 64 * (_enlarging(settings.scale) + 4) if in_steps else 0)
 
 
 def _grl_pairs(settings: GRLSettings) -> float:

@@ -25,7 +25,7 @@ def tiles_for(settings: ModelSettings, side: int | None = None, overlap: int | N
       parts that reach 10 pixels over their seams.
     - LMD-ViT: 512 and 128, multiples of its largest windows: all tiles then see the windows that the whole image has.
     - GRL: the multiple of its windows and stripes next to 256, and 32 (ours).
-    - EDSR, RDN, CARN and their GhostSR forms: 256 and 64; a pixel's neighbourhood reaches farther in theory (EDSR: 70
+    - EDSR, RDN, CARN and their GhostSR forms: 256 and 32; a pixel's neighbourhood reaches farther in theory (EDSR: 70
       pixels), but counts for little there (measured in docs/large_images.md).
 
     Raises:
@@ -54,4 +54,4 @@ def _own(settings: ModelSettings) -> Tiles:
             side = max(1, round(_GRL_SIDE / settings.multiple)) * settings.multiple
             return Tiles(side, 32 if side > settings.multiple else 0, settings.multiple)
         case _:
-            return Tiles(256, 64)
+            return Tiles(256, 32)
