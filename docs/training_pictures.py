@@ -8,7 +8,7 @@ Everything is read from the run folder: its log, its recipe, its best weights; t
 out, or with --photographs FOLDER the whole pictures of a folder. `list` names them with their scores before and after.
 `curve` draws the mean over tasks, of several runs a line each, above what the inputs themselves score. `compare` shows
 the square at X, Y of each picture named: the input (enlarged by bicubic interpolation where the network enlarges), what
-each run's network makes of it, the clean picture. Every file stays below 120 KB.
+each run's network makes of it, the clean picture; of LMD-ViT also which windows it kept. Every file stays below 120 KB.
 """
 
 from __future__ import annotations
@@ -32,7 +32,10 @@ from pretrain.finetune.folders import TaskData
 from pretrain.finetune.judge import input_scores, judged_tasks
 from pretrain.finetune.recipe import FinetuneRecipe
 from pretrain.finetune.run import open_tasks
+from pretrain.kept_shares import KeptShares
+from pretrain.kept_windows import draw_shares
 from pretrain.logs import read_log
+from pretrain.models.lmd_vit.network import LMDViT
 from pretrain.models.pretrained import Pretrained, from_pretrained
 from pretrain.picture_table import draw_table
 from pretrain.recipe import recipe_from_toml
@@ -84,6 +87,13 @@ class Run:
         restorer = Restorer(self.network.model, self.network.variants[0])
         return np.clip(restorer(seen.astype(np.float32)), 0, 1)
 
+    def kept_windows(self, seen: Picture) -> Picture | None:
+        """The input with what LMD-ViT left alone dark and grey; None of another network."""
+        if not isinstance(self.network.model, LMDViT):
+            return None
+        shares = Restorer(KeptShares(self.network.model), self.network.variants[0])(seen.astype(np.float32))
+        return from_pixels(draw_shares(to_pixels(seen), shares[..., 0]))
+
     def baseline(self) -> float:
         scores = input_scores(list(self.tasks.values()))
         return sum(scores.values()) / len(scores)
@@ -129,11 +139,13 @@ def compare(runs: Sequence[Run], crops: Sequence[str], side: int) -> Pixels:
         seen, clean = task.pair(index)
         pictures = [shown(seen, clean), *(each.restored(seen) for each in runs), clean]
         scores = [f"{task.score(index, picture, clean):.2f}" for picture in pictures[:-1]]
+        pictures += [kept for each in runs if (kept := each.kept_windows(seen)) is not None]
         rows.append([to_pixels(picture)[top : top + side, left : left + side] for picture in pictures])
         captions.append(f"{name}: {' → '.join(scores)} dB")
     first = "input, bicubic" if run.recipe.scale > 1 else "input"
     results = ["restored"] if len(runs) == 1 else [each.folder.name for each in runs]
-    return draw_table(rows, [first, *results, "clean"], captions)
+    more = ["windows kept"] * (len(rows[0]) - len(results) - 2)
+    return draw_table(rows, [first, *results, "clean", *more], captions)
 
 
 def ticks(low: float, high: float, count: int = 5) -> list[float]:
