@@ -141,7 +141,7 @@ def compare(runs: Sequence[Run], crops: Sequence[str], side: int) -> Pixels:
         scores = [f"{task.score(index, picture, clean):.2f}" for picture in pictures[:-1]]
         pictures += [kept for each in runs if (kept := each.kept_windows(seen)) is not None]
         rows.append([to_pixels(picture)[top : top + side, left : left + side] for picture in pictures])
-        captions.append(f"{name}: {' → '.join(scores)} dB")
+        captions.append(f"{name}: {' to '.join(scores)} dB")
     first = "input, bicubic" if run.recipe.scale > 1 else "input"
     results = ["restored"] if len(runs) == 1 else [each.folder.name for each in runs]
     more = ["windows kept"] * (len(rows[0]) - len(results) - 2)
