@@ -2,6 +2,7 @@
 
     python benchmarks/ghost_latency.py                  a minute on a CPU; --threads 2 for more of it
     python benchmarks/ghost_latency.py --device cuda    the same on a GPU, by its own clock
+    python benchmarks/ghost_latency.py --run my-run     what `million-ird finetune ghost_edsr_laptop` trained, alone
 
 EDSR's residual blocks, four of them, and with --network whole networks: dense, with the shift as a depthwise
 convolution (the form that learns) and as slices (frozen), with new weights and as converted from the dense ones (whose
@@ -15,6 +16,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 from machine import describe
@@ -22,10 +24,12 @@ from torch import Tensor, nn
 
 from pretrain.models.carn import CARN, CARNSettings
 from pretrain.models.edsr import EDSR, ResidualBlock, baseline
+from pretrain.models.families import for_inference
 from pretrain.models.ghost.convert import convert_from_pretrained, ghostify
 from pretrain.models.ghost.freeze import freeze
 from pretrain.models.ghost.layer import GhostSettings
 from pretrain.models.operations import count_macs
+from pretrain.models.pretrained import from_pretrained
 
 
 def _blocks(width: int) -> nn.Module:
@@ -49,10 +53,16 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--threads", type=int, default=1, help="of the CPU")
     parser.add_argument("--network", action="store_true", help="whole networks as well")
+    parser.add_argument("--run", type=Path, help="a run with a dense network: these two, on an image of 96²")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     on = torch.cuda.get_device_name(options.device) if options.device != "cpu" else f"{options.threads} threads"
     print(f"{describe()}; PyTorch {torch.__version__}; {on}; {options.rounds} rounds")
+    if options.run:
+        _report(
+            "as trained, image of 96²", trained(options.run), torch.rand(1, 3, 96, 96), options.device, options.rounds
+        )
+        return
     for name, (build, shape) in (SUBJECTS | (NETWORKS if options.network else {})).items():
         torch.manual_seed(0)
         _report(name, forms(build()), torch.rand(shape), options.device, options.rounds)
@@ -69,6 +79,12 @@ def forms(dense: nn.Module) -> dict[str, nn.Module]:
         "depthwise, converted": converted,
         "slices, converted": freeze(converted),
     }
+
+
+def trained(run: Path) -> dict[str, nn.Module]:
+    """The dense network of a run, and its ghosts in both forms."""
+    dense, ghosts = (from_pretrained(place).model.eval() for place in (run / "dense", run))
+    return {"dense": dense, "depthwise": ghosts, "slices": for_inference(ghosts)}
 
 
 def _report(name: str, models: dict[str, nn.Module], x: Tensor, device: str, rounds: int) -> None:

@@ -98,6 +98,11 @@ class Run:
         scores = input_scores(list(self.tasks.values()))
         return sum(scores.values()) / len(scores)
 
+    @property
+    def input_name(self) -> str:
+        """What the input is called as it is shown."""
+        return "input, bicubic" if self.recipe.scale > 1 else "input"
+
     def curve(self) -> list[tuple[int, float]]:
         """(step, mean score in dB) of each validation."""
         lines = read_log(self.folder, "validation")
@@ -141,11 +146,10 @@ def compare(runs: Sequence[Run], crops: Sequence[str], side: int) -> Pixels:
         scores = [f"{task.score(index, picture, clean):.2f}" for picture in pictures[:-1]]
         pictures += [kept for each in runs if (kept := each.kept_windows(seen)) is not None]
         rows.append([to_pixels(picture)[top : top + side, left : left + side] for picture in pictures])
-        captions.append(f"{name}: {' to '.join(scores)} dB")
-    first = "input, bicubic" if run.recipe.scale > 1 else "input"
+        captions.append(f"{name}: {(' to ' if len(runs) == 1 else ', ').join(scores)} dB")
     results = ["restored"] if len(runs) == 1 else [each.folder.name for each in runs]
     more = ["windows kept"] * (len(rows[0]) - len(results) - 2)
-    return draw_table(rows, [first, *results, "clean", *more], captions)
+    return draw_table(rows, [run.input_name, *results, "clean", *more], captions)
 
 
 def ticks(low: float, high: float, count: int = 5) -> list[float]:
@@ -156,8 +160,8 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
     return [step * number for number in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
-def draw_curves(curves: dict[str, list[tuple[int, float]]], baseline: float) -> Image.Image:
-    """Scores over steps, and the baseline as a broken line."""
+def draw_curves(curves: dict[str, list[tuple[int, float]]], baseline: float, name: str) -> Image.Image:
+    """Scores over steps, and the baseline of that name as a broken line."""
     points = [point for curve in curves.values() for point in curve]
     last = max(step for step, _ in points)
     scores = [score for _, score in points] + [baseline]
@@ -184,7 +188,7 @@ def draw_curves(curves: dict[str, list[tuple[int, float]]], baseline: float) -> 
     draw.text((8, 8), "dB on what was held out", INK, font)
     for x in range(left, right, 10):
         draw.line((x, y_of(baseline), x + 5, y_of(baseline)), INK)
-    draw.text((right, y_of(baseline) - 4), f"the input itself: {baseline:.2f}", INK, font, anchor="rb")
+    draw.text((right, y_of(baseline) - 4), f"{name}: {baseline:.2f}", INK, font, anchor="rb")
     draw_lines(draw, font, curves, x_of, y_of)
     return picture
 
@@ -241,7 +245,7 @@ def main() -> None:
         parser.error("curve and compare need --out, compare also --crop")
     if arguments.what == "curve":
         curves = {run.folder.name: run.curve() for run in runs}
-        save(draw_curves(curves, runs[0].baseline()), arguments.out)
+        save(draw_curves(curves, runs[0].baseline(), runs[0].input_name), arguments.out)
     else:
         save(Image.fromarray(compare(runs, arguments.crop, arguments.side)), arguments.out)
 
