@@ -31,9 +31,9 @@ def stream_of(dataset: Dataset, cache: Path, seed: int = 0, fraction: float = 0.
 
 def test_the_tasks_are_crops_as_in_training_and_whole_patches_under_noise(built: Dataset, tmp_path: Path) -> None:
     stream = stream_of(built, tmp_path)
-    corrupted, denoise = heldout_tasks(stream, ValidationSettings(crops=5, patches=20, sigma=25), CORRUPT, MASK)
+    corrupted, denoise = heldout_tasks(stream, ValidationSettings(crops=5, patches=5, sigma=25), CORRUPT, MASK)
     assert (corrupted.name, corrupted.count, corrupted.batch) == ("corrupted", 5, 32)
-    assert (denoise.name, denoise.count, denoise.batch) == ("denoise_25", 20, 1)
+    assert (denoise.name, denoise.count, denoise.batch) == ("denoise_25", 5, 1)
     for index in range(5):
         seen, clean = corrupted.pair(index)
         assert seen.shape == clean.shape == (32, 32, 3), "the last side of the schedule"
