@@ -11,6 +11,7 @@ own: inference, then training (forward, L1, backward, Adam).
 - Inputs are small. Super-resolution by convolutions makes 96² and trains on 48²; ESRT and GRL get their listed input,
   which GRL need not pad; DyNet 128², LMD-ViT 256² and in training 128². Time grows linearly with the pixels, as
   multiply-accumulates do, but for ESRT, whose attention grows with their square: its figures are those of such tiles.
+  GRL unfolds its position tables once a pass whatever the size.
 - Time is per megapixel of the result: CPU seconds (user and system) of one thread, minimum and median, and seconds of
   the clock, minimum, which a busy machine lengthens most. On a GPU all are seconds of the clock. "of" is the ratio to
   the reference of the same scale: DyNet large, or EDSR-baseline.
