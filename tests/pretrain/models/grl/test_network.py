@@ -65,6 +65,12 @@ def test_any_size_is_padded_and_cropped(narrow: Narrow, height: int, width: int)
     assert torch.equal(result, model(padded)[:, :, : 2 * height, : 2 * width])
 
 
+@torch.no_grad()
+def test_a_new_network_that_does_not_enlarge_gives_the_image_back() -> None:
+    image = torch.rand(1, 3, 9, 13)
+    torch.testing.assert_close(GRL(NARROW).eval()(image), image)
+
+
 def test_padding_reflects_or_else_is_black() -> None:
     image = torch.rand(1, 3, 5, 8)
     assert torch.equal(pad(image, 8)[:, :, 5:], image[:, :, [3, 2, 1]])
