@@ -17,7 +17,7 @@ def main(argv: Sequence[str]) -> int:
         "pictures; from a checkpoint or from scratch; also under torchrun or on Ray.",
         epilog="exit codes: 0 done; 75 stopped by SIGTERM after saving, the same command with --resume goes on",
     )
-    add_training(parser, "finetune_all_in_one")
+    add_training(parser, "finetune_all_in_one, esrt_laptop, … (docs/training_recipes.md)")
     parser.add_argument("--init", default="", metavar="CHECKPOINT", help="what to begin with, in place of the recipe's")
     parser.add_argument(
         "--dataset", default="", metavar="URL", help="the clean photographs of all tasks that degrade them themselves"
