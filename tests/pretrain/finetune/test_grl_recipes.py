@@ -69,7 +69,7 @@ def test_noise_is_neither_clipped_nor_rounded() -> None:
 
 
 def test_the_laptop_learns_each_task_by_the_settings_it_names() -> None:
-    header = (BUNDLED / "grl_laptop.toml").read_text(encoding="utf-8")
+    header = (BUNDLED / "grl_laptop.toml").read_text(encoding="utf-8").replace("\n#         --set", " --set")
     lines = [shlex.split(line[1:]) for line in re.findall(r"^#     --set .*$", header, re.MULTILINE)]
     recipes = [load_finetune_recipe("grl_laptop", [word for word in line if word != "--set"]) for line in lines]
     assert [list(recipe.weights()) for recipe in recipes] == [["jpeg"], ["demosaic"], ["sr"]]
