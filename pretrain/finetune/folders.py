@@ -14,6 +14,7 @@ from pretrain.crop import DamagedPatchError
 from pretrain.degradations import Degradation
 from pretrain.finetune.degradations import degradations_of
 from pretrain.finetune.pictures import DecodedPictures, Example, FilePicture, examples_of, survey
+from pretrain.finetune.shrunk import shrunk
 from pretrain.finetune.tasks import TaskSettings
 from pretrain.finetune.triples import open_triples
 from pretrain.images import image_files_below, shown_name
@@ -73,19 +74,20 @@ def open_task(
         UsageError: a folder cannot be read.
         DatasetError: no usable example is left to train on; the text says what became of the files.
     """
-    degradations, side = degradations_of(settings), max(side, settings.least_side)
+    degradations, side = degradations_of(settings), max(side, settings.least_side) * settings.shrink
     found, lost, fingerprints = _examples(settings, decoded, say)
     fit, unfit = examples_of(found, side)
     training, chosen = _divide(fit, hold_out, seed)
     held_out, damaged = _sound(chosen)
     left_out = tuple(lost + unfit + damaged)
-    fingerprints += [f"{list(degradations.values())} {settings.blur_aware} {settings.speck}", *map(_line, training)]
+    fingerprints += [_treatment(settings, degradations), *map(_line, training)]
+    training, held_out = ([shrunk(each, settings.shrink) for each in examples] for examples in (training, held_out))
     joined: Sequence[Example] = training
     licences: Mapping[str, int] = {}
     if settings.dataset:
         from pretrain.finetune.patches import open_patches  # the stream, for those who need it
 
-        patches = open_patches(settings.dataset, side, hold_out, seed, say)
+        patches = open_patches(settings.dataset, side, settings.shrink, hold_out, seed, say)
         joined = Joined(training, patches.training) if training else patches.training
         held_out += patches.held_out
         fingerprints.append(patches.fingerprint)
@@ -175,6 +177,12 @@ def _nothing(settings: TaskSettings, left_out: Sequence[LeftOut]) -> str:
         return f"there are no pictures in {where}"
     first = left_out[0]
     return f"none of {len(left_out):,} files in {where} can be used; the first: {first.path}: {first.reason}"
+
+
+def _treatment(settings: TaskSettings, degradations: Mapping[float, Degradation]) -> str:
+    """What is done to the examples, for the fingerprint; the same as before there was `shrink` where that is 1."""
+    smaller = f" {settings.shrink}" if settings.shrink > 1 else ""
+    return f"{list(degradations.values())} {settings.blur_aware} {settings.speck}{smaller}"
 
 
 def _line(example: Example) -> str:

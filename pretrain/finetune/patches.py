@@ -10,6 +10,7 @@ import numpy as np
 
 from pretrain.crop import Crop
 from pretrain.finetune.pictures import Example, PatchPicture
+from pretrain.finetune.shrunk import shrunk
 from pretrain.stream.cache import ShardCache, cache_folder
 from pretrain.stream.index import Patch
 from pretrain.stream.reader import ThreadReaders
@@ -26,10 +27,11 @@ class PatchExamples(Sequence[Example]):
     Args:
         stream: the opened datasets.
         fetch: gives a patch's bytes.
+        shrink: they are made smaller by it.
     """
 
-    def __init__(self, stream: Stream, fetch: Callable[[Patch], bytes]) -> None:
-        self._selection, self._fetch = stream.selection, fetch
+    def __init__(self, stream: Stream, fetch: Callable[[Patch], bytes], shrink: int) -> None:
+        self._selection, self._fetch, self._shrink = stream.selection, fetch, shrink
 
     def __len__(self) -> int:
         return len(self._selection)
@@ -41,7 +43,8 @@ class PatchExamples(Sequence[Example]):
     def __getitem__(self, index: int | slice) -> Example | Sequence[Example]:
         if isinstance(index, slice):
             return [self[number] for number in range(*index.indices(len(self)))]
-        return Example(PatchPicture(self._selection.patch(range(len(self))[index]), self._fetch))
+        patch = self._selection.patch(range(len(self))[index])
+        return shrunk(Example(PatchPicture(patch, self._fetch)), self._shrink)
 
 
 @dataclass(frozen=True)
@@ -56,13 +59,14 @@ class OpenPatches:
 
 
 def open_patches(
-    locations: Sequence[str], side: int, hold_out: int, seed: int, say: Callable[[str], None]
+    locations: Sequence[str], side: int, shrink: int, hold_out: int, seed: int, say: Callable[[str], None]
 ) -> OpenPatches:
     """Opens datasets, and holds images out.
 
     Args:
         locations: as `pretrain.stream.stream.open_stream` takes them.
-        side: of the crops in pixels; patches smaller than the next multiple of 16 are left out.
+        side: of the crops in pixels of the patches; those smaller than the next multiple of 16 are left out.
+        shrink: patches are made smaller by it.
         hold_out: so many images are held out, at most half.
         seed: decides which.
         say: takes a line for a person.
@@ -76,8 +80,8 @@ def open_patches(
     cache = ShardCache(cache_folder(settings.cache), int(settings.cache_gb * 1e9))
     fetch = ThreadReaders(stream.index, cache).read
     one_of_each = {patch.image_key: patch for patch in reversed(stream.held_out)}
-    judged = [Example(PatchPicture(patch, fetch)) for patch in reversed(one_of_each.values())]
-    return OpenPatches(PatchExamples(stream, fetch), judged, stream.fingerprint, stream.licences)
+    judged = [shrunk(Example(PatchPicture(patch, fetch)), shrink) for patch in reversed(one_of_each.values())]
+    return OpenPatches(PatchExamples(stream, fetch, shrink), judged, stream.fingerprint, stream.licences)
 
 
 def _never(_crop: Crop, _rng: np.random.Generator) -> NoReturn:

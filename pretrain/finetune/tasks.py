@@ -27,6 +27,10 @@ class TaskSettings:
     """Folders of clean photographs, with all folders below them. Of the pairs, the clean halves."""
     dataset: tuple[str, ...] = ()
     """Built datasets whose patches are clean photographs, too; not for pairs."""
+    shrink: Literal[1, 2, 3, 4] = 1
+    """Clean photographs are made smaller by this before anything else, antialiased. Straight from a camera they are
+    soft at the scale of single pixels, and a small crop of one shows little: neither what a blur took away, nor where.
+    Not for pairs and triples."""
     degraded: tuple[str, ...] = ()
     """Folders of degraded pictures, with all folders below them; makes it a task of pairs."""
     names: Literal["auto", "same", "rain", "haze"] = "auto"
@@ -86,7 +90,7 @@ class TaskSettings:
 
     @property
     def least_side(self) -> int:
-        """Pixels that a picture needs along each side, whatever the crop."""
+        """Pixels that a picture, made smaller, needs along each side, whatever the crop."""
         return 1 if self.local_blur is None else _LEAST_BLURRED
 
     def _check_kind(self) -> None:
@@ -110,6 +114,8 @@ class TaskSettings:
             raise UsageError("a task of triples has its sharp pictures in triples, and takes no clean and no dataset")
         if self.degraded and (self.dataset or not self.clean):
             raise UsageError("a task of pairs takes its clean pictures from clean (folders), and from no dataset")
+        if self.shrink > 1 and (self.degraded or self.triples):
+            raise UsageError(f"shrink: got {self.shrink}, but pairs and triples keep their size: leave it out")
         if not (self.clean or self.dataset or self.triples):
             raise UsageError("a task needs clean photographs: clean (folders) or dataset")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,24 @@ def test_patches_of_a_dataset_are_photographs_too(built: Dataset, tmp_path: Path
     example = task.training[len(task.training) - 1]
     assert example.clean.read(Box(0, 0, 32, 16)).shape == (16, 32, 3)
     assert sum(task.licences.values()) == len(kept)
+
+
+def test_photographs_and_patches_can_be_made_smaller_first(built: Dataset, tmp_path: Path) -> None:
+    write_pictures(tmp_path, "large.png", height=141, width=130)
+    write_pictures(tmp_path, "small.png", height=127, width=300)
+    sizes = {}
+    for shrink in (1, 2):
+        settings = TaskSettings(dataset=(built.url,), clean=(str(tmp_path),), sigmas=(25.0,), shrink=shrink)
+        task = opened("denoise", settings, side=64 // shrink, hold_out=1)
+        sizes[shrink] = {each.key: (each.clean.width, each.clean.height) for each in [*task.training, *task.held_out]}
+    assert sizes[2] == {key: (width // 2, height // 2) for key, (width, height) in sizes[1].items()}
+    assert opened("d", replace(settings, dataset=()), side=64).left_out[0].path.name == "small.png"
+
+
+def test_how_much_smaller_belongs_to_the_fingerprint(tmp_path: Path) -> None:
+    write_pictures(tmp_path, "large.png", height=128, width=128)
+    tasks = [TaskSettings(clean=(str(tmp_path),), sigmas=(25.0,), shrink=shrink) for shrink in (1, 2, 4)]
+    assert len({opened("d", task).fingerprint for task in tasks}) == 3
 
 
 def test_a_place_that_is_no_dataset_says_so(tmp_path: Path) -> None:

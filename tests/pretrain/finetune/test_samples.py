@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -130,6 +130,16 @@ def test_three_times_smaller_inputs_come_from_pictures_of_any_size(tmp_path: Pat
     samples = [maker.sample(position) for position in range(20)]
     assert {sample.input.shape for sample in samples} == {(16, 16, 3)}
     assert {sample.target.shape for sample in samples} == {(48, 48, 3)}
+
+
+@pytest.mark.parametrize("shrink", [2, 3])
+def test_crops_of_shrunk_photographs_are_those_of_the_whole_shrunk(tmp_path: Path, shrink: Literal[2, 3]) -> None:
+    write_pictures(tmp_path, "large.jpg", "odd.png", height=148, width=125)
+    task = opened("mine", TaskSettings(clean=(str(tmp_path),), qualities=(50,), shrink=shrink))
+    maker = SampleMaker({"mine": task}, {"mine": 1.0}, 0, _SIDE)
+    for position in range(8):
+        example, _ = task.sample(maker.sampler.place(position).sample)
+        _find(maker.sample(position).target, downscale(_whole(tmp_path / example.key), shrink))
 
 
 def test_a_mosaic_has_the_phase_of_the_whole_picture(tmp_path: Path) -> None:

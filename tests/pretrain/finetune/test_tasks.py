@@ -13,6 +13,8 @@ from pretrain.finetune.tasks import TaskSettings, task_weights
     ("values", "message"),
     [
         ({"clean": ("a",)}, "exactly one of degraded .* triples"),
+        ({"clean": ("a",), "degraded": ("b",), "shrink": 2}, "shrink: got 2, but pairs"),
+        ({"triples": ("a",), "shrink": 2}, "shrink: got 2, but pairs and triples keep their size"),
         ({"clean": ("a",), "degraded": ("b",), "sigmas": (25.0,)}, "degraded and sigmas are different tasks"),
         ({"clean": ("a",), "scale": 2, "mosaic": True}, "scale and mosaic are different"),
         ({"clean": ("a",), "local_blur": LocalBlurSettings(), "qualities": (9,)}, "qualities and local_blur"),
