@@ -16,8 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from pretrain.images import shown_name
+
 Rule = Literal["same", "rain", "haze"]
 
+_SHOWN = 5
+"""Files that are named of each reason why some were not used."""
 _RAIN = re.compile(r"(?:no-?)?rain-?(\d+)(?:x2)?|(\d+)(?:x2)?", re.IGNORECASE)
 _HAZE = re.compile(r"(.+?)(?:_\d+(?:\.\d+)?)+")
 
@@ -51,6 +55,17 @@ def pair_by_name(degraded: Sequence[Path], clean: Sequence[Path], rule: Rule | L
     """Pairs two lists of files; `auto` takes the rule that pairs most of the degraded, in doubt the earlier one."""
     rules: tuple[Rule, ...] = ("same", "rain", "haze") if rule == "auto" else (rule,)
     return max((_pair(degraded, clean, each) for each in rules), key=lambda pairing: len(pairing.pairs))
+
+
+def left_out_lines(left_out: Sequence[LeftOut]) -> list[str]:
+    """The files that were not used, a few of each reason by name."""
+    reasons: dict[str, list[str]] = {}
+    for file in left_out:
+        reasons.setdefault(file.reason, []).append(shown_name(file.path.name))
+    return [
+        f"left out {len(names)} ({reason}): {', '.join(names[:_SHOWN])}{', …' if len(names) > _SHOWN else ''}"
+        for reason, names in reasons.items()
+    ]
 
 
 def _pair(degraded: Iterable[Path], clean: Sequence[Path], rule: Rule) -> Pairing:

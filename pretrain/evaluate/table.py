@@ -8,8 +8,7 @@ from typing import Any
 
 from pretrain.evaluate.measure import INPUT, SetScore
 from pretrain.evaluate.protocols import WEIGHTED, Protocol
-from pretrain.images import shown_name
-from pretrain.pairs import LeftOut
+from pretrain.pairs import left_out_lines
 
 _DIGITS = {"psnr": 2, "ssim": 4, "psnr_y": 2, "ssim_y": 4, "psnr_w": 2, "ssim_w": 4}
 _TITLES = {
@@ -20,7 +19,6 @@ _TITLES = {
     "psnr_w": "PSNR-w",
     "ssim_w": "SSIM-w",
 }
-_SHOWN = 5
 
 
 def metrics_of(scores: Sequence[SetScore], protocol: Protocol) -> tuple[str, ...]:
@@ -81,17 +79,6 @@ def render(scores: Sequence[SetScore], restorers: Sequence[str], protocol: Proto
     table = [_aligned(line, widths) for line in lines]
     table.insert(1, "  ".join("-" * width for width in widths))
     return "\n".join([*table, "", *_notes(scores, protocol)])
-
-
-def left_out_lines(left_out: Sequence[LeftOut]) -> list[str]:
-    """The files that were not used, a few of each reason by name."""
-    reasons: dict[str, list[str]] = {}
-    for file in left_out:
-        reasons.setdefault(file.reason, []).append(shown_name(file.path.name))
-    return [
-        f"left out {len(names)} ({reason}): {', '.join(names[:_SHOWN])}{', …' if len(names) > _SHOWN else ''}"
-        for reason, names in reasons.items()
-    ]
 
 
 def _notes(scores: Sequence[SetScore], protocol: Protocol) -> list[str]:

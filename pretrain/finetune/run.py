@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from pretrain.evaluate.table import left_out_lines
 from pretrain.finetune.dense import FOLDER as DENSE
 from pretrain.finetune.dense import beginning_with_dense, dense_recipe
 from pretrain.finetune.folders import TaskData, open_task
@@ -21,6 +20,7 @@ from pretrain.first_weights import first_network
 from pretrain.launch import Device, launch_run
 from pretrain.loop import run_training
 from pretrain.objective import objective_of
+from pretrain.pairs import left_out_lines
 from pretrain.ranks import Ranks
 from pretrain.run_folder import has_begun
 from pretrain.say import say_nothing, to_stderr

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pretrain.pairs import Rule, pair_by_name
+from pretrain.pairs import LeftOut, Rule, left_out_lines, pair_by_name
 
 
 def _paths(*names: str) -> list[Path]:
@@ -65,3 +65,11 @@ def test_a_rule_can_be_forced() -> None:
     names = _paths("1_2.png"), _paths("1.png", "1_2.png")
     assert pair_by_name(*names).pairs[0].clean.name == "1_2.png"
     assert pair_by_name(*names, rule="haze").pairs[0].clean.name == "1.png"
+
+
+def test_files_left_out_are_named_a_few_of_each_reason() -> None:
+    many = [LeftOut(Path(f"{n}.png"), "damaged") for n in range(9)] + [LeftOut(Path("x.png"), "small")]
+    assert left_out_lines(many) == [
+        "left out 9 (damaged): 0.png, 1.png, 2.png, 3.png, 4.png, …",
+        "left out 1 (small): x.png",
+    ]

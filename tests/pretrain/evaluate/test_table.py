@@ -11,7 +11,7 @@ from pretrain.evaluate.degradings import degrading, denoising
 from pretrain.evaluate.measure import INPUT, ImageScore, SetScore
 from pretrain.evaluate.picture_set import Item, PictureSet
 from pretrain.evaluate.protocols import PROMPTIR, protocol_for
-from pretrain.evaluate.table import averages, left_out_lines, render, rows
+from pretrain.evaluate.table import averages, render, rows
 from pretrain.pairs import LeftOut
 
 
@@ -106,8 +106,3 @@ def test_files_left_out_are_named() -> None:
     assert "mine: left out 2 (damaged): lost0.png, lost1.png" in render(
         [_score("mine", "denoise", 25, 30, left_out=2)], ["large"], PROMPTIR
     )
-    many = [LeftOut(Path(f"{n}.png"), "damaged") for n in range(9)] + [LeftOut(Path("x.png"), "small")]
-    assert left_out_lines(many) == [
-        "left out 9 (damaged): 0.png, 1.png, 2.png, 3.png, 4.png, …",
-        "left out 1 (small): x.png",
-    ]
