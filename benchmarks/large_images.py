@@ -36,11 +36,12 @@ from torch.nn import functional
 
 from million_ird.metrics import psnr
 from pretrain.bands import restore_banded
+from pretrain.levels import Picture, to_unit
 from pretrain.memory import banded_peak_bytes, peak_bytes
 from pretrain.models.dynet import DyNet, DyNetSettings
 from pretrain.models.pretrained import from_pretrained
 from pretrain.models.variants import Variant
-from pretrain.restore import Picture, Restorer, RestoreSettings, from_pixels
+from pretrain.restore import Restorer, RestoreSettings
 
 ONCE = Variant.of("once", (1, 1, 1, 1))
 TRAINED = Variant.of("trained", (1, 1, 1, 2))
@@ -158,7 +159,7 @@ def _tiles(checkpoint: str) -> None:
     model, variant = _denoiser(checkpoint)
     print("picture | tile, overlap | tiled against untiled, dB | noisy / tiled / untiled against clean, dB")
     for seed in (1, 2, 3):
-        clean = from_pixels(mosaic(1000 + seed, 480, 352))
+        clean = to_unit(mosaic(1000 + seed, 480, 352))
         noise = np.random.default_rng(seed).standard_normal(clean.shape, np.float32)
         noisy: Picture = clean + np.float32(SIGMA) * noise
         untiled = Restorer(model, variant, RestoreSettings(mode="whole"))(noisy).clip(0, 1)
@@ -177,7 +178,7 @@ def _denoiser(checkpoint: str) -> tuple[DyNet, Variant]:
     print(f"(training width 16, {_STEPS} steps of {_BATCH} crops of {_CROP}²)", flush=True)
     model, random = DyNet(DyNetSettings(width=16, refinement=1)).train(), np.random.default_rng(0)
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-4)
-    photographs = [from_pixels(mosaic(seed, 640, 640)) for seed in range(8)]
+    photographs = [to_unit(mosaic(seed, 640, 640)) for seed in range(8)]
     for _ in range(_STEPS):
         clean = torch.from_numpy(np.stack([_crop(photographs, random) for _ in range(_BATCH)])).permute(0, 3, 1, 2)
         noisy = clean + SIGMA * torch.from_numpy(random.standard_normal(clean.shape, np.float32))

@@ -34,7 +34,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from million_ird.metrics import psnr
 from pretrain.degradations.resize import cut_to_multiple
 from pretrain.evaluate.degradings import degraded_whole, degradings_of
-from pretrain.images import read_image
+from pretrain.images import Pixels, read_image
+from pretrain.levels import Picture, to_unit
 from pretrain.memory import peak_bytes
 from pretrain.models.carn import CARNSettings
 from pretrain.models.dynet import DyNetSettings
@@ -47,7 +48,7 @@ from pretrain.models.lmd_vit.settings import LMDViTSettings
 from pretrain.models.pretrained import from_pretrained
 from pretrain.models.rdn import RDNSettings
 from pretrain.models.variants import AnyVariant
-from pretrain.restore import Picture, Pixels, Restorer, RestoreSettings, from_pixels
+from pretrain.restore import Restorer, RestoreSettings
 
 SHALLOW_VIT = LMDViTSettings(depths=(1,) * 9)
 COUNTED: dict[str, tuple[ModelSettings, int]] = {
@@ -149,7 +150,7 @@ def _tiles(clean: Pixels, checkpoints: list[str]) -> None:
     print("network | weights | input | tile, overlap | signal / difference, dB | largest, of 255 | PSNR tiled / whole")
     for name, (settings, tiles) in COMPARED.items() if not checkpoints else ():
         model, variant = _network(settings)
-        seen = from_pixels(clean)  # the size decides how many tiles there are, not what is in them
+        seen = to_unit(clean)  # the size decides how many tiles there are, not what is in them
         _compare(f"{name} | random", model, variant, seen, None, tiles)
     for place in checkpoints:
         network = from_pretrained(place)

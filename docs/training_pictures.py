@@ -27,19 +27,21 @@ from PIL import Image, ImageDraw, ImageFont
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from pretrain.degradations.resize import enlarge
+from pretrain.degradations.resize import as_large
 from pretrain.finetune.folders import TaskData
 from pretrain.finetune.judge import input_scores, judged_tasks
 from pretrain.finetune.recipe import FinetuneRecipe
 from pretrain.finetune.run import open_tasks
+from pretrain.images import Pixels
 from pretrain.kept_shares import KeptShares
 from pretrain.kept_windows import draw_shares
+from pretrain.levels import Picture, to_pixels, to_unit
 from pretrain.logs import read_log
 from pretrain.models.lmd_vit.network import LMDViT
 from pretrain.models.pretrained import Pretrained, from_pretrained
 from pretrain.picture_table import draw_table
 from pretrain.recipe import recipe_from_toml
-from pretrain.restore import Picture, Pixels, Restorer, enlargement, from_pixels, to_pixels
+from pretrain.restore import Restorer
 from pretrain.validate import Task
 
 SHARE = 120_000
@@ -92,7 +94,7 @@ class Run:
         if not isinstance(self.network.model, LMDViT):
             return None
         shares = Restorer(KeptShares(self.network.model), self.network.variants[0])(seen.astype(np.float32))
-        return from_pixels(draw_shares(to_pixels(seen), shares[..., 0]))
+        return to_unit(draw_shares(to_pixels(seen), shares[..., 0]))
 
     def baseline(self) -> float:
         scores = input_scores(list(self.tasks.values()))
@@ -119,17 +121,11 @@ def with_photographs(recipe: FinetuneRecipe, folder: Path) -> FinetuneRecipe:
     return replace(recipe, tasks=tasks, validation=replace(recipe.validation, images=0, side=0))
 
 
-def shown(seen: Picture, clean: Picture) -> Picture:
-    """The input in the size of the clean picture."""
-    scale = enlargement(seen, clean)
-    return seen.clip(0, 1) if scale == 1 else from_pixels(enlarge(to_pixels(seen), scale))
-
-
 def list_pictures(run: Run) -> None:
     for name, task in run.tasks.items():
         for number, key in enumerate(run.keys(name)):
             seen, clean = task.pair(number)
-            before, after = (task.score(number, each, clean) for each in (shown(seen, clean), run.restored(seen)))
+            before, after = (task.score(number, each, clean) for each in (as_large(seen, clean), run.restored(seen)))
             size = f"{clean.shape[1]}×{clean.shape[0]}"
             print(f"{name}:{number} {size} {before:6.2f} → {after:6.2f} dB ({after - before:+.2f}) {key}")
 
@@ -142,7 +138,7 @@ def compare(runs: Sequence[Run], crops: Sequence[str], side: int) -> Pixels:
         left, top = map(int, at.split(","))
         task, index = run.tasks[name], int(number)
         seen, clean = task.pair(index)
-        pictures = [shown(seen, clean), *(each.restored(seen) for each in runs), clean]
+        pictures = [as_large(seen, clean), *(each.restored(seen) for each in runs), clean]
         scores = [f"{task.score(index, picture, clean):.2f}" for picture in pictures[:-1]]
         pictures += [kept for each in runs if (kept := each.kept_windows(seen)) is not None]
         rows.append([to_pixels(picture)[top : top + side, left : left + side] for picture in pictures])

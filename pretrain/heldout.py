@@ -14,8 +14,8 @@ import numpy as np
 from million_ird.errors import DatasetError, UsageError
 from pretrain.corrupt import CorruptSettings, degrade
 from pretrain.crop import Crop, DamagedPatchError, random_crop
+from pretrain.levels import Picture, to_unit
 from pretrain.masking import MaskSettings
-from pretrain.restore import Picture, from_pixels
 from pretrain.stream.index import Patch
 from pretrain.stream.samples import sample_rng
 from pretrain.stream.stream import Stream
@@ -58,7 +58,7 @@ def heldout_tasks(
 
     def noisy(patch: Patch, clean: Crop) -> tuple[Picture, Picture]:
         rng = sample_rng(_SEED, 1, patch.key, _WHOLE)
-        picture = from_pixels(clean)
+        picture = to_unit(clean)
         noise = rng.standard_normal(picture.shape, np.float32) * np.float32(settings.sigma / 255.0)
         return picture + noise, picture
 
@@ -67,7 +67,7 @@ def heldout_tasks(
         chosen = spread(stream.held_out, settings.crops)
         pair = _kept(corrupted, chosen)
         tasks.append(
-            Task("corrupted", len(chosen), lambda i: (from_pixels(pair(i)[0]), from_pixels(pair(i)[1])), settings.batch)
+            Task("corrupted", len(chosen), lambda i: (to_unit(pair(i)[0]), to_unit(pair(i)[1])), settings.batch)
         )
     if settings.patches:
         patches = spread(stream.held_out, settings.patches)

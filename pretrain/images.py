@@ -19,6 +19,7 @@ from million_ird.pixels import DecodeSettings, decode, read_header
 from million_ird.records import Rejection
 
 Pixels = NDArray[np.uint8]
+"""(H, W, 3) RGB, 0 to 255."""
 
 AS_STORED = DecodeSettings(colour="keep", high_bit_depth="round", allow_paletted=True)
 """Colours as stored; 16 bits rounded to 8 and palettes looked up, as test sets come in both."""

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from million_ird.windows import padding
+from pretrain.images import Pixels
 from pretrain.models.lmd_vit.loss import window_labels
 from pretrain.models.lmd_vit.settings import LMDViTSettings
-from pretrain.picture_table import Pixels
 
 _PRUNED = 0.25
 """Brightness that is left where every map prunes."""

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-Pixels = npt.NDArray[np.uint8]
-"""(H, W, 3) RGB."""
+from pretrain.images import Pixels
 
 SMALL = 128
 """Pictures of at most so many pixels a side are shown twice as large: their pixels should be seen."""

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from million_ird.errors import DatasetError, UsageError
+from million_ird.errors import UsageError
 from pretrain.bands import DEFAULT_ROWS, check_rows, restore_banded
-from pretrain.degradations.resize import enlarge
+from pretrain.degradations.resize import as_large, enlargement
+from pretrain.images import Pixels
+from pretrain.levels import Picture, to_pixels
 from pretrain.memory import available_bytes, banded_peak_bytes, peak_bytes
 from pretrain.models.dynet import DyNet, DyNetSettings
 from pretrain.models.families import check_variants, family_of, for_inference, scale_of, settings_of
@@ -23,9 +24,6 @@ from pretrain.step import Precision, autocast
 from pretrain.tile_defaults import largest_whole, tiles_for
 from pretrain.tiles import restore_tiled
 
-Picture = NDArray[np.float32]
-"""(H, W, 3) RGB, 0 to 1."""
-Pixels = NDArray[np.uint8]
 Mode = Literal["whole", "tiled", "banded"]
 
 _GAP = 4
@@ -174,22 +172,6 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def to_pixels(picture: Picture) -> Pixels:
-    """Floats 0 to 1 → uint8 0 to 255, rounded; what lies outside is clipped.
-
-    Raises:
-        DatasetError: numbers that are not finite, as a network with damaged weights gives.
-    """
-    if not np.isfinite(picture).all():
-        raise DatasetError("the network gives numbers that are not finite: its weights are damaged or diverged")
-    return np.rint(picture.clip(0.0, 1.0) * 255.0).astype(np.uint8)
-
-
-def from_pixels(pixels: Pixels) -> Picture:
-    """uint8 0 to 255 → float32 0 to 1, as networks see it."""
-    return pixels.astype(np.float32) / np.float32(255)
-
-
 def before_after(model: nn.Module, variants: Sequence[AnyVariant], pairs: Sequence[tuple[Picture, Picture]]) -> Pixels:
     """A picture, (H, W, 3), with headings: a row for each pair, the input, what each variant makes of it, the clean.
 
@@ -205,17 +187,10 @@ def before_after(model: nn.Module, variants: Sequence[AnyVariant], pairs: Sequen
         for seen, clean in pairs:
             image = _image(seen, device)
             restored = [_picture(model(image, **variant.arguments)) for variant in variants]
-            by = enlargement(seen, clean)
-            shown = [to_pixels(seen) if by == 1 else enlarge(to_pixels(seen), by)]
-            shown += [to_pixels(np.nan_to_num(picture, posinf=0, neginf=0)) for picture in (*restored, clean)]
-            rows.append(shown)
+            finite = [np.nan_to_num(picture, posinf=0, neginf=0) for picture in restored]
+            rows.append([to_pixels(picture) for picture in (as_large(seen, clean), *finite, clean)])
     first = "input" if enlargement(*pairs[0]) == 1 else f"input, bicubic ×{enlargement(*pairs[0])}"
     return draw_table(rows, [first, *(variant.name for variant in variants), "clean"])
-
-
-def enlargement(seen: NDArray[Any], clean: NDArray[Any]) -> int:
-    """How many times as long as the input's the clean picture's sides are."""
-    return int(clean.shape[0] // seen.shape[0])
 
 
 def side_by_side(rows: Sequence[Sequence[Pixels]]) -> Pixels:

@@ -13,8 +13,8 @@ from pretrain.corrupt import CorruptSettings, degrade
 from pretrain.degradations import Degradation, LocalBlur
 from pretrain.degradations.resize import cut_to_multiple
 from pretrain.evaluate.degradings import Example, degraded_whole, degradings_of
-from pretrain.evaluate.protocols import to_unit
 from pretrain.images import Pixels
+from pretrain.levels import to_unit
 from pretrain.masking import MaskSettings
 from pretrain.models.dynet import DyNetSettings
 from pretrain.models.families import scale_of, settings_of

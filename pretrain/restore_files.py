@@ -17,10 +17,11 @@ from million_ird.pixels import DecodeSettings, decode, encode_png, read_header
 from million_ird.progress import Progress
 from million_ird.records import Rejection
 from million_ird.store import Store
-from pretrain.degradations.resize import enlarge
-from pretrain.images import explain, image_files_below
+from pretrain.degradations.resize import as_large
+from pretrain.images import Pixels, explain, image_files_below
 from pretrain.kept_windows import draw_shares
-from pretrain.restore import Picture, Pixels, TooLargeError, enlargement, from_pixels, side_by_side, to_pixels
+from pretrain.levels import Picture, to_pixels, to_unit
+from pretrain.restore import TooLargeError, side_by_side
 from pretrain.restore_degraded import Degrader
 
 
@@ -140,7 +141,7 @@ def _do(job: Job, store: Store, restore: Callable[[Picture], Picture], wanted: W
             example = wanted.degrader.example(read, job.restored)
         except UsageError as error:
             return f"too_small: {error}"
-    seen = from_pixels(read) if example is None else example.seen
+    seen = to_unit(read) if example is None else example.seen
     try:
         restored = to_pixels(restore(seen))
         shares = wanted.windows(seen) if wanted.windows is not None else None
@@ -161,8 +162,7 @@ def _do(job: Job, store: Store, restore: Callable[[Picture], Picture], wanted: W
 
 def _before(seen: Picture, restored: Pixels) -> Pixels:
     """The input at the size of the restored picture."""
-    by = enlargement(seen, restored)
-    return to_pixels(seen) if by == 1 else enlarge(to_pixels(seen), by)
+    return to_pixels(as_large(seen, restored))
 
 
 def read_upright(path: Path) -> Pixels | Rejection:

@@ -17,9 +17,12 @@ from torch import Tensor, nn
 
 from million_ird.errors import DatasetError, UsageError
 from million_ird.metrics import psnr
+from pretrain.degradations.resize import enlargement
+from pretrain.images import Pixels
+from pretrain.levels import Picture
 from pretrain.models.variants import AnyVariant
 from pretrain.ranks import Ranks
-from pretrain.restore import Picture, Pixels, before_after, enlargement
+from pretrain.restore import before_after
 from pretrain.say import to_stderr
 
 Scores = dict[str, dict[str, float]]

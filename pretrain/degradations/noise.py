@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from million_ird.errors import UsageError
 from million_ird.patches import Box
 from pretrain.degradations.degradation import Degraded, within
-from pretrain.evaluate.protocols import NoiseKind, noisy_levels
 from pretrain.images import Pixels
+
+NoiseKind = Literal["truncated", "float"]
+"""What becomes of noisy numbers that are no levels; see `noisy_levels`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +46,14 @@ class GaussianNoise:
         """Draws one standard normal number for each value of the crop, row by row."""
         clean = within(pixels, region, box)
         return Degraded(noisy_levels(clean, rng.standard_normal(clean.shape), self.sigma, self.kind), clean)
+
+
+def noisy_levels(clean: Pixels, normal: NDArray[np.float64], sigma: float, kind: NoiseKind) -> NDArray[Any]:
+    """`clean` with noise of standard deviation `sigma` in levels, made of standard normal numbers of its shape.
+
+    Returns:
+        `truncated`: uint8, clipped and cut down (not rounded) to whole levels, as the published codes do, which is half
+        a level darker in the mean. `float`: float32, neither clipped nor rounded.
+    """
+    noisy = clean + normal * sigma
+    return np.clip(noisy, 0, 255).astype(np.uint8) if kind == "truncated" else noisy.astype(np.float32)

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from million_ird.errors import UsageError
+from pretrain.levels import Picture, to_pixels, to_unit
 
 SCALES = (2, 3, 4)
 """Scales that pictures are resized by."""
@@ -62,6 +63,18 @@ def enlarge(picture: NDArray[Any], scale: int) -> NDArray[Any]:
     """
     phases = _enlarging(_checked(scale))
     return _interleaved(_interleaved(picture, phases, 0), phases, 1)
+
+
+def enlargement(small: NDArray[Any], large: NDArray[Any]) -> int:
+    """How many times as long as the small picture's sides the large one's are."""
+    return int(large.shape[0] // small.shape[0])
+
+
+def as_large(seen: Picture, clean: NDArray[Any]) -> Picture:
+    """What a network is given, as large as what it should give, (H, W, 3) in [0, 1]: clipped, or where it is smaller
+    enlarged and rounded to whole levels. It is what a network has to beat."""
+    by = enlargement(seen, clean)
+    return np.clip(seen, 0, 1) if by == 1 else to_unit(enlarge(to_pixels(seen), by))
 
 
 def cut_to_multiple(picture: NDArray[Any], scale: int) -> NDArray[Any]:

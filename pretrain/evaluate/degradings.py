@@ -11,9 +11,10 @@ import numpy as np
 
 from million_ird.patches import Box
 from pretrain.degradations import Degradation, Demosaic, Downscale, GaussianNoise, Jpeg, LocalBlur
-from pretrain.evaluate.protocols import Floats, Mask, Noise, Protocol, to_unit
+from pretrain.evaluate.protocols import Mask, Noise, Protocol
 from pretrain.finetune.degradations import degradations_of
 from pretrain.images import Pixels
+from pretrain.levels import Picture, to_unit
 from pretrain.models.families import scale_of, settings_of
 from pretrain.models.lmd_vit.settings import LMDViTSettings
 from pretrain.models.pretrained import Pretrained
@@ -30,7 +31,7 @@ PUBLISHED_QUALITIES = (10, 20, 30, 40)
 class Example:
     """One picture as it is measured."""
 
-    seen: Floats
+    seen: Picture
     """What the network is given, [0, 1], or beyond where nothing is clipped."""
     clean: Pixels
     """What it should give, `scale` times as large."""

@@ -17,8 +17,9 @@ from million_ird.records import Rejection
 from million_ird.shards import checksum
 from pretrain.evaluate.degradings import Degrading, Example
 from pretrain.evaluate.picture_set import Item
-from pretrain.evaluate.protocols import Noise, Protocol, to_unit
+from pretrain.evaluate.protocols import Noise, Protocol
 from pretrain.images import AS_STORED, Pixels, decode_image, explain
+from pretrain.levels import to_unit
 from pretrain.pairs import LeftOut
 
 _WHITE = 128

@@ -6,17 +6,16 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from million_ird.errors import DatasetError
-from pretrain.degradations.resize import enlarge
+from pretrain.degradations.resize import as_large
 from pretrain.evaluate.degradings import Degrading
 from pretrain.evaluate.examples import read_example
 from pretrain.evaluate.picture_set import Item, PictureSet
-from pretrain.evaluate.protocols import Floats, Noise, Protocol, to_unit
+from pretrain.evaluate.protocols import Noise, Protocol
+from pretrain.levels import Picture
 from pretrain.pairs import LeftOut
 
-Restorer = Callable[[Floats], Floats]
+Restorer = Callable[[Picture], Picture]
 """A picture (H, W, 3), float32 in about [0, 1] → the restored one, (scale · H, scale · W, 3)."""
 
 INPUT = "input"
@@ -117,15 +116,8 @@ def _score(
     if isinstance(read, LeftOut):
         return read
     example, checksums = read
-    outputs = {INPUT: _as_large(example.seen, protocol.scale)}
+    outputs = {INPUT: as_large(example.seen, example.clean)}
     outputs |= {name: restore(example.seen) for name, restore in restorers.items()}
     values = {name: protocol.score(output, example.clean, example.mask) for name, output in outputs.items()}
     height, width = example.clean.shape[:2]
     return ImageScore(item.name, checksums, height, width, values)
-
-
-def _as_large(seen: Floats, scale: int) -> Floats:
-    """A picture as large as the clean one; enlarged ones have whole levels."""
-    if scale == 1:
-        return seen
-    return to_unit(enlarge(np.rint(seen.clip(0, 1) * 255).astype(np.uint8), scale))

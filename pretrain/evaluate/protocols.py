@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 
 from million_ird.errors import UsageError
 from million_ird.metrics import luma, psnr, ssim, weighted_psnr, weighted_ssim
+from pretrain.degradations.noise import NoiseKind, noisy_levels
 from pretrain.images import Pixels
+from pretrain.levels import Picture, to_unit
 
-Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 """(H, W), True = degraded."""
 Noise = Callable[[tuple[int, ...], float, str], NDArray[np.float64]]
@@ -30,7 +31,6 @@ Noise = Callable[[tuple[int, ...], float, str], NDArray[np.float64]]
 MULTIPLE = 16
 """What `promptir` cuts height and width to a multiple of."""
 
-NoiseKind = Literal["truncated", "float"]
 ProtocolName = Literal["promptir", "fixed", "sr", "sr-rgb"]
 
 _SSIM_SIDE = 11
@@ -39,7 +39,7 @@ _HALF_WINDOW = _SSIM_SIDE // 2
 _SR_RGB_BORDER = 6
 """Pixels that `sr-rgb` cuts off each side besides the scale (EDSR's code)."""
 
-METRICS: Mapping[str, Callable[[Floats, Floats, int], float]] = {
+METRICS: Mapping[str, Callable[[Picture, Picture, int], float]] = {
     "psnr": lambda a, b, border: psnr(a, b, 1.0, border=border),
     "ssim": lambda a, b, border: ssim(a, b, 1.0, border=border),
     "psnr_y": lambda a, b, border: psnr(luma(a, 1.0), luma(b, 1.0), 1.0, border=border),
@@ -86,14 +86,14 @@ class Protocol:
         top, left = ((height - rows) // 2, (width - columns) // 2) if centred else (0, 0)
         return picture[top : top + rows, left : left + columns]
 
-    def add_noise(self, clean: Pixels, sigma: float, noise: Noise, name: str) -> Floats:
+    def add_noise(self, clean: Pixels, sigma: float, noise: Noise, name: str) -> Picture:
         """The noisy picture (H, W, 3) as the network sees it: [0, 1], or beyond where nothing is clipped.
 
         `sigma` is in levels of 255.
         """
         return to_unit(noisy_levels(clean, noise(clean.shape, sigma, name), sigma, self.noise))
 
-    def score(self, restored: Floats, clean: Pixels, mask: Mask | None = None) -> dict[str, float]:
+    def score(self, restored: Picture, clean: Pixels, mask: Mask | None = None) -> dict[str, float]:
         """Each metric of `restored` (H, W, 3), clipped to [0, 1], against the clean picture.
 
         With a mask in which anything is degraded, also `psnr_w` and, where it has a window, `ssim_w`.
@@ -107,22 +107,6 @@ class Protocol:
             if mask[_HALF_WINDOW:-_HALF_WINDOW, _HALF_WINDOW:-_HALF_WINDOW].any():
                 values["ssim_w"] = weighted_ssim(output, truth, mask, 1.0)
         return values
-
-
-def noisy_levels(clean: Pixels, normal: NDArray[np.float64], sigma: float, kind: NoiseKind) -> NDArray[Any]:
-    """`clean` with noise of standard deviation `sigma` in levels, made of standard normal numbers of its shape.
-
-    Returns:
-        `truncated`: uint8, clipped and cut down (not rounded) to whole levels, as the published codes do, which is half
-        a level darker in the mean. `float`: float32, neither clipped nor rounded.
-    """
-    noisy = clean + normal * sigma
-    return np.clip(noisy, 0, 255).astype(np.uint8) if kind == "truncated" else noisy.astype(np.float32)
-
-
-def to_unit(levels: NDArray[Any]) -> Floats:
-    """Levels (0 … 255) as float32 in [0, 1]."""
-    return np.asarray(levels, np.float32) / np.float32(255)
 
 
 def continuing_noise() -> Noise:

@@ -17,8 +17,9 @@ from million_ird.shards import file_checksum
 from pretrain.evaluate.degradings import Degrading, degradings_of
 from pretrain.evaluate.measure import INPUT, SetScore, measure
 from pretrain.evaluate.picture_set import PictureSet
-from pretrain.evaluate.protocols import Floats, Protocol, ProtocolName, protocol_for
+from pretrain.evaluate.protocols import Protocol, ProtocolName, protocol_for
 from pretrain.evaluate.record import describe
+from pretrain.levels import Picture
 from pretrain.models.dynet import DyNet
 from pretrain.models.families import scale_of, settings_of
 from pretrain.models.pretrained import Pretrained, from_pretrained, weights_file
@@ -105,7 +106,7 @@ def _check_scale(degradings: Sequence[Degrading], scale: int) -> None:
             raise UsageError(f"{each.title}: this network enlarges by {scale}; it is measured on smaller pictures")
 
 
-def _restored(restorer: Restorer, picture: Floats) -> Floats:
+def _restored(restorer: Restorer, picture: Picture) -> Picture:
     """What the network gives; numbers that can be judged."""
     try:
         restored = restorer(picture)

@@ -12,14 +12,13 @@ from million_ird.metrics import luma, psnr, weighted_psnr
 from million_ird.patches import Box
 from pretrain.crop import DamagedPatchError
 from pretrain.degradations import Degraded
-from pretrain.degradations.resize import enlarge
-from pretrain.evaluate.protocols import to_unit
+from pretrain.degradations.resize import as_large
 from pretrain.finetune.folders import TaskData
 from pretrain.finetune.pictures import Example
 from pretrain.finetune.samples import degraded_crop
+from pretrain.levels import Picture, to_unit
 from pretrain.local_blur.crops import choose_crop
 from pretrain.local_blur.masks import Mask
-from pretrain.restore import Picture, enlargement, to_pixels
 from pretrain.stream.samples import sample_rng
 from pretrain.validate import MOST_DB, Task, rgb_psnr
 
@@ -68,9 +67,7 @@ def _input_score(task: Task, index: int) -> float | None:
         seen, clean = task.pair(index)
     except DatasetError:  # the validation will say so
         return None
-    scale = enlargement(seen, clean)
-    shown = np.clip(seen, 0, 1) if scale == 1 else to_unit(enlarge(to_pixels(seen), scale))
-    return min(task.score(index, shown, clean), MOST_DB)
+    return min(task.score(index, as_large(seen, clean), clean), MOST_DB)
 
 
 class _HeldOut:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from million_ird.errors import UsageError
 from million_ird.local_blur import LocalBlurSettings
-from pretrain.evaluate.protocols import NoiseKind
+from pretrain.degradations.noise import NoiseKind
 
 PUBLISHED_SHARES: Mapping[str, float] = {"denoise": 46_296, "derain": 24_000, "dehaze": 72_135}
 """Samples of an epoch in the authors' code: 5,144 photographs × 3 noise levels × 3; 200 rainy pictures × 120; 72,135

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pretrain.picture_table import SMALL, Pixels, draw_table
+from pretrain.images import Pixels
+from pretrain.picture_table import SMALL, draw_table
 
 
 def flat(level: int, side: int = 8) -> Pixels:

@@ -10,9 +10,11 @@ import pytest
 import torch
 from torch import nn
 
-from million_ird.errors import DatasetError, UsageError
+from million_ird.errors import UsageError
 from million_ird.metrics import psnr
 from pretrain import restore
+from pretrain.images import Pixels
+from pretrain.levels import Picture, to_unit
 from pretrain.memory import banded_peak_bytes, peak_bytes
 from pretrain.models.carn import CARNSettings
 from pretrain.models.dynet import DyNet, DyNetSettings
@@ -26,16 +28,12 @@ from pretrain.models.rdn import RDNSettings
 from pretrain.models.variants import WHOLE, Variant
 from pretrain.restore import (
     Mode,
-    Picture,
-    Pixels,
     Restorer,
     RestoreSettings,
     TooLargeError,
     before_after,
     choose_device,
-    from_pixels,
     side_by_side,
-    to_pixels,
 )
 from pretrain.step import Precision
 
@@ -57,7 +55,7 @@ def model() -> DyNet:
 
 @pytest.fixture
 def picture(wheel_photo: Callable[[str], Pixels]) -> Picture:
-    return from_pixels(wheel_photo("astronaut")[100:151, 200:267])
+    return to_unit(wheel_photo("astronaut")[100:151, 200:267])
 
 
 def test_whole_and_banded_agree_and_tiled_comes_near(model: DyNet, picture: Picture) -> None:
@@ -211,15 +209,6 @@ def test_devices_are_those_there_are() -> None:
 def test_impossible_settings_are_refused(name: str, value: int, model: DyNet) -> None:
     with pytest.raises(UsageError, match=str(value)):
         Restorer(model, TINY, RestoreSettings(**{name: value}))  # type: ignore[arg-type]
-
-
-def test_pixels_are_rounded_and_clipped() -> None:
-    levels = np.arange(256, dtype=np.uint8).reshape(16, 16, 1).repeat(3, axis=2)
-    np.testing.assert_array_equal(to_pixels(from_pixels(levels)), levels)
-    odd = np.array([[[-0.5, 1.7, 0.5 / 255 + 1e-4]]], np.float32)
-    assert to_pixels(odd).tolist() == [[[0, 255, 1]]]
-    with pytest.raises(DatasetError, match="not finite"):
-        to_pixels(np.full((1, 1, 3), np.nan, np.float32))
 
 
 class _Brighter(nn.Module):

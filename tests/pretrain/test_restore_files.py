@@ -19,9 +19,10 @@ from million_ird.records import Rejection
 from pretrain.degradations import Downscale, Jpeg, LocalBlur
 from pretrain.degradations.resize import downscale, enlarge
 from pretrain.evaluate.degradings import Example
-from pretrain.evaluate.protocols import to_unit
+from pretrain.images import Pixels
 from pretrain.kept_windows import draw_shares
-from pretrain.restore import Picture, Pixels, TooLargeError
+from pretrain.levels import Picture, to_unit
+from pretrain.restore import TooLargeError
 from pretrain.restore_degraded import Corruption, TaskDegrader
 from pretrain.restore_files import Outcome, Wanted, plan_jobs, printable, read_upright, restore_files, summary
 from tests.pretrain.picture_files import picture, write_picture, write_pictures

@@ -14,10 +14,11 @@ from torch import Tensor, nn
 
 from million_ird.errors import DatasetError, UsageError
 from million_ird.metrics import psnr
+from pretrain.images import Pixels
+from pretrain.levels import Picture
 from pretrain.models.variants import WHOLE, Variant
-from pretrain.picture_table import Pixels, draw_table
+from pretrain.picture_table import draw_table
 from pretrain.ranks import Ranks
-from pretrain.restore import Picture
 from pretrain.validate import Task, ValidationSettings, Validator, mean_score
 from tests.pretrain.tiny import LARGE, SMALL
 

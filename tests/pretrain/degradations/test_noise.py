@@ -8,7 +8,7 @@ import pytest
 from million_ird.errors import UsageError
 from million_ird.patches import Box
 from pretrain.degradations import GaussianNoise
-from pretrain.evaluate.protocols import noisy_levels
+from pretrain.degradations.noise import noisy_levels
 from tests.pretrain.degradations.crops import cut, degrade_crop, noise_picture
 
 BOX = Box(5, 3, 20, 16)

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from million_ird.errors import UsageError
 from million_ird.metrics import luma, psnr
 from million_ird.records import Rejection
-from pretrain.degradations.resize import SCALES, cut_to_multiple, downscale, enlarge
+from pretrain.degradations.resize import SCALES, as_large, cut_to_multiple, downscale, enlarge, enlargement
 from pretrain.images import read_image
+from pretrain.levels import to_pixels, to_unit
 from tests.pretrain.degradations.plain_resize import plain_imresize
 
 
@@ -75,6 +76,21 @@ def test_overshoot_is_clipped_and_not_wrapped(scale: int) -> None:
     large = enlarge(edge, scale).astype(int)
     assert large[:, : 10 * scale].max() == 0
     assert large[:, 14 * scale :].min() == 255
+
+
+def test_what_has_the_size_of_the_clean_picture_is_clipped_alone() -> None:
+    seen = np.random.default_rng(0).normal(0.5, 1, (9, 7, 3)).astype(np.float32)
+    np.testing.assert_array_equal(as_large(seen, _random(9, 7)), seen.clip(0, 1))
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_a_smaller_input_is_enlarged_and_has_whole_levels(scale: int) -> None:
+    small, clean = _random(8, 5), _random(8 * scale + 1, 5 * scale + 1)  # a clean picture may have a remainder
+    assert enlargement(small, clean) == scale
+    large = as_large(to_unit(small) + np.float32(0.001), clean)
+    assert large.dtype == np.float32
+    np.testing.assert_array_equal(to_pixels(large), plain_imresize(small, scale))
+    np.testing.assert_array_equal(large, to_unit(to_pixels(large)))
 
 
 def test_cut_to_multiple_keeps_the_upper_left() -> None:

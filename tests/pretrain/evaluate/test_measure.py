@@ -18,15 +18,16 @@ from pretrain.degradations.resize import downscale, enlarge
 from pretrain.evaluate.degradings import degrading, denoising
 from pretrain.evaluate.folders import find_sets, set_of_pairs
 from pretrain.evaluate.measure import INPUT, measure
-from pretrain.evaluate.protocols import FIXED, PROMPTIR, Floats, protocol_for
+from pretrain.evaluate.protocols import FIXED, PROMPTIR, protocol_for
+from pretrain.levels import Picture
 from tests.pretrain.picture_files import Pixels, picture, write_picture, write_pictures
 
 
-def _halved(given: Floats) -> Floats:
+def _halved(given: Picture) -> Picture:
     return np.asarray(given * np.float32(0.5) + np.float32(0.25))
 
 
-def _psnr(output: Floats, clean: Pixels) -> float:
+def _psnr(output: Picture, clean: Pixels) -> float:
     truth = clean.astype(np.float32) / np.float32(255)
     return float(peak_signal_noise_ratio(truth, np.clip(output, 0, 1), data_range=1))
 
@@ -123,7 +124,7 @@ def test_real_pictures_have_the_psnr_that_their_noise_implies(shared_data: Path)
     assert found is not None and implied < found < implied + 1  # clipping to [0, 1] removes some of the noise
 
 
-def _repeated(given: Floats) -> Floats:
+def _repeated(given: Picture) -> Picture:
     return given.repeat(3, 0).repeat(3, 1)
 
 

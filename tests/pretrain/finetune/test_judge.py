@@ -12,10 +12,10 @@ from million_ird.local_blur import LocalBlurSettings
 from million_ird.patches import Box
 from pretrain.degradations import Degraded
 from pretrain.degradations.resize import enlarge
-from pretrain.evaluate.protocols import to_unit
 from pretrain.finetune.folders import TaskData
 from pretrain.finetune.judge import input_scores, judged_tasks
 from pretrain.finetune.tasks import TaskSettings
+from pretrain.levels import to_unit
 from pretrain.validate import rgb_psnr
 from tests.pretrain.finetune.worlds import HEIGHT, WIDTH, denoise_task, derain_task, opened
 from tests.pretrain.local_blur.triples import masks_of, write_folder

@@ -12,6 +12,7 @@ from PIL import Image
 from million_ird.cli import main
 from million_ird.metrics import psnr
 from pretrain.kept_windows import draw_kept_windows
+from pretrain.levels import to_pixels, to_unit
 from pretrain.models.dynet import DyNet, DyNetSettings
 from pretrain.models.edsr import EDSRSettings
 from pretrain.models.families import ModelSettings, build_network, scale_of
@@ -21,7 +22,6 @@ from pretrain.models.lmd_vit.network import LMDViT
 from pretrain.models.lmd_vit.settings import LMDViTSettings
 from pretrain.models.pretrained import save_pretrained
 from pretrain.models.variants import WHOLE, Variant
-from pretrain.restore import from_pixels, to_pixels
 from tests.pretrain.picture_files import Pixels, picture, write_picture, write_pictures
 
 DEEP, FLAT = Variant.of("deep", (2, 1, 1, 2)), Variant.of("flat", (1, 1, 1, 1))
@@ -51,7 +51,7 @@ def _pixels(path: Path) -> Pixels:
 
 
 def _expected(model: DyNet, name: str, variant: Variant) -> Pixels:
-    seen = torch.from_numpy(from_pixels(picture(name)).transpose(2, 0, 1).copy())[None]
+    seen = torch.from_numpy(to_unit(picture(name)).transpose(2, 0, 1).copy())[None]
     with torch.no_grad():
         return to_pixels(model(seen, variant)[0].permute(1, 2, 0).numpy())
 
@@ -156,7 +156,7 @@ def test_lmd_vit_shows_its_windows_and_others_have_none(
     command = ["restore", str(tmp_path / "model"), str(source), "--windows", "--out"]
     assert isinstance(network, LMDViT)
     with torch.no_grad():
-        seen = torch.from_numpy(from_pixels(picture("a")).transpose(2, 0, 1).copy())[None]
+        seen = torch.from_numpy(to_unit(picture("a")).transpose(2, 0, 1).copy())[None]
         decisions = network.eval().predict(seen).decisions
     expected = draw_kept_windows(picture("a"), decisions, LMD_VIT)
     assert main([*command, str(tmp_path / "out")]) == 0
