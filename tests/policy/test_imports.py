@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,23 @@ def test_a_package_never_imports_what_it_must_not_know(package: str) -> None:
     ]
     assert _files(package)
     assert offences == []
+
+
+@pytest.mark.parametrize("package", FORBIDDEN)
+def test_folders_of_a_package_never_import_in_a_ring(package: str) -> None:
+    """Whoever reads one of them has to read those that it imports, and those never lead back."""
+    folders = {folder.name for folder in (ROOT / package).iterdir() if folder.is_dir()}
+    known = {folder: _parts(package, folder) & folders - {folder} for folder in folders}
+    try:
+        TopologicalSorter(known).prepare()
+    except CycleError as error:
+        pytest.fail(f"in {package}: {' → '.join(reversed(error.args[1]))}")
+
+
+def _parts(package: str, folder: str) -> set[str]:
+    """Files and folders of a package, by name, that one of its folders imports from."""
+    found = (module for file in _files(f"{package}/{folder}") for module in imports(file))
+    return {module.split(".")[1] for module in found if module.startswith(f"{package}.")}
 
 
 def test_the_walk_sees_every_form_of_import(tmp_path: Path) -> None:
