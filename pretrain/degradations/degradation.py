@@ -36,16 +36,13 @@ class Degradation(Protocol):
     def region(self, box: Box, width: int, height: int) -> Box:
         """The part of a clean picture of `width` × `height` pixels that is needed to degrade its crop `box`."""
 
-    def degrade(
-        self, pixels: Pixels, region: Box, box: Box, size: tuple[int, int], rng: np.random.Generator
-    ) -> Degraded:
+    def degrade(self, pixels: Pixels, region: Box, box: Box, rng: np.random.Generator) -> Degraded:
         """Degrades a crop.
 
         Args:
             pixels: RGB, uint8, of `region` in the clean picture; not changed.
             region: as `self.region` gave it.
             box: the crop, within the region.
-            size: (width, height) of the clean picture.
             rng: all randomness is drawn from it.
         """
 

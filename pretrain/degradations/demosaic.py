@@ -49,9 +49,7 @@ class Demosaic:
         """The crop and two pixels around it."""
         return grown(box, _REACH, width, height)
 
-    def degrade(
-        self, pixels: Pixels, region: Box, box: Box, size: tuple[int, int], rng: np.random.Generator
-    ) -> Degraded:
+    def degrade(self, pixels: Pixels, region: Box, box: Box, rng: np.random.Generator) -> Degraded:
         """Nothing is drawn. What the mirrored edge of the region spoils, within the picture, is cut off again."""
         phase = (region.x % 2, region.y % 2)
         interpolated = interpolate(mosaic(pixels, phase), phase)

@@ -30,9 +30,7 @@ class Downscale:
             raise ValueError(f"{box} does not begin and end at multiples of {self.scale}")
         return grown(box, 2 * self.scale, width // self.scale * self.scale, height // self.scale * self.scale)
 
-    def degrade(
-        self, pixels: Pixels, region: Box, box: Box, size: tuple[int, int], rng: np.random.Generator
-    ) -> Degraded:
+    def degrade(self, pixels: Pixels, region: Box, box: Box, rng: np.random.Generator) -> Degraded:
         """Nothing is drawn. What the mirrored edge of the region spoils, within the picture, is cut off again."""
         small = downscale(pixels, self.scale)
         return Degraded(within(small, region, box, self.scale), within(pixels, region, box))

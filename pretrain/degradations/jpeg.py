@@ -46,9 +46,7 @@ class Jpeg:
         bottom = min(height, (-(-(box.y + box.height) // _UNIT) + 1) * _UNIT)
         return Box(left, top, right - left, bottom - top)
 
-    def degrade(
-        self, pixels: Pixels, region: Box, box: Box, size: tuple[int, int], rng: np.random.Generator
-    ) -> Degraded:
+    def degrade(self, pixels: Pixels, region: Box, box: Box, rng: np.random.Generator) -> Degraded:
         """Nothing is drawn."""
         coded = jpeg_round_trip(pixels, self.quality, self.sampling)
         return Degraded(within(coded, region, box), within(pixels, region, box))

@@ -40,9 +40,7 @@ class LocalBlur:
         y, rows = _span(box.y, box.height, margin, height)
         return Box(x, y, columns, rows)
 
-    def degrade(
-        self, pixels: Pixels, region: Box, box: Box, size: tuple[int, int], rng: np.random.Generator
-    ) -> Degraded:
+    def degrade(self, pixels: Pixels, region: Box, box: Box, rng: np.random.Generator) -> Degraded:
         """Movements, objects and what is behind them are drawn.
 
         Raises:

@@ -40,9 +40,7 @@ class GaussianNoise:
         """The crop alone."""
         return box
 
-    def degrade(
-        self, pixels: Pixels, region: Box, box: Box, size: tuple[int, int], rng: np.random.Generator
-    ) -> Degraded:
+    def degrade(self, pixels: Pixels, region: Box, box: Box, rng: np.random.Generator) -> Degraded:
         """Draws one standard normal number for each value of the crop, row by row."""
         clean = within(pixels, region, box)
         return Degraded(noisy_levels(clean, rng.standard_normal(clean.shape), self.sigma, self.kind), clean)

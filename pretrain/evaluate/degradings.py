@@ -23,8 +23,6 @@ from pretrain.recipe_in_weights import tasks_in
 Task = Literal["denoise", "dejpeg", "enlarge", "demosaic", "deblur"]
 PUBLISHED_SIGMAS = (15.0, 25.0, 50.0)
 """Noise levels of 255 in the published tables."""
-PUBLISHED_QUALITIES = (10, 20, 30, 40)
-"""JPEG qualities in the published tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +68,8 @@ def degraded_whole(degradation: Degradation, clean: Pixels, name: str) -> Exampl
     Raises:
         UsageError: the picture is too small for it.
     """
-    size = clean.shape[1], clean.shape[0]
-    whole = Box(0, 0, *size)
-    made = degradation.degrade(np.ascontiguousarray(clean), whole, whole, size, _by_name(name))
+    whole = Box(0, 0, clean.shape[1], clean.shape[0])
+    made = degradation.degrade(np.ascontiguousarray(clean), whole, whole, _by_name(name))
     return Example(to_unit(made.input), made.target, made.mask)
 
 

@@ -99,13 +99,13 @@ def _find(folder: Path, depth: int) -> list[PictureSet]:
     pairs = pairs_by_ending(folder)
     if pairs:
         return [PictureSet(_name(folder), "deblur", "blur and sharp by ending", pairs, ())]
-    found = _paired_layout(folder, folders, files) or _clean_layout(folder, folders, files)
+    found = _paired_layout(folders, files) or _clean_layout(folder, folders, files)
     if found is not None:
         return [found]
     return [inner for path in folders.values() for inner in _find(path, depth - 1)] if depth else []
 
 
-def _paired_layout(folder: Path, folders: dict[str, Path], files: Sequence[Path]) -> PictureSet | None:
+def _paired_layout(folders: dict[str, Path], files: Sequence[Path]) -> PictureSet | None:
     """Degraded pictures in a folder with such a name, and clean ones in one beside it, or beside it themselves.
 
     Raises:

@@ -109,7 +109,7 @@ def degraded_crop(
         return Degraded(example.degraded.read(box), clean.read(box), square)
     assert degradation is not None
     region = degradation.region(box, clean.width, clean.height)
-    return degradation.degrade(clean.read(region), region, box, (clean.width, clean.height), rng)
+    return degradation.degrade(clean.read(region), region, box, rng)
 
 
 def _draw(picture: Picture, side: int, scale: int, rng: np.random.Generator) -> tuple[Box, int]:

@@ -34,10 +34,9 @@ class ShrunkPicture:
 
     def read(self, box: Box) -> Pixels:
         wanted = Box(*(number * self.by.scale for number in (box.x, box.y, box.width, box.height)))
-        size = (self.source.width, self.source.height)
-        region = self.by.region(wanted, *size)
+        region = self.by.region(wanted, self.source.width, self.source.height)
         nothing_random = np.random.default_rng(0)
-        return self.by.degrade(self.source.read(region), region, wanted, size, nothing_random).input
+        return self.by.degrade(self.source.read(region), region, wanted, nothing_random).input
 
 
 def shrunk(example: Example, factor: int) -> Example:

@@ -28,6 +28,6 @@ def degrade_crop(degradation: Degradation, picture: Pixels, box: Box, seed: int 
     assert box.y + box.height <= region.y + region.height <= height
     pixels = cut(picture, region).copy()
     before = pixels.copy()
-    made = degradation.degrade(pixels, region, box, (width, height), np.random.default_rng(seed))
+    made = degradation.degrade(pixels, region, box, np.random.default_rng(seed))
     np.testing.assert_array_equal(pixels, before)
     return made
