@@ -45,18 +45,14 @@ def share_of_maps(
     return share
 
 
-def draw_kept_windows(picture: Pixels, decisions: Sequence[Tensor], settings: LMDViTSettings) -> Pixels:
-    """The picture as it is where every map keeps it, dark and grey where none does, between the two elsewhere.
+def draw_shares(picture: Pixels, share_HW: NDArray[np.float32]) -> Pixels:
+    """The picture as it is where every map keeps it, dark and grey where none does, between the two elsewhere; with a
+    line around what at least half of the maps keep.
 
     Args:
         picture: (H, W, 3) RGB uint8, what the network saw.
-        decisions, settings: as in `share_of_maps`.
+        share_HW: as `share_of_maps` gives it.
     """
-    return draw_shares(picture, share_of_maps(decisions, settings, *picture.shape[:2]))
-
-
-def draw_shares(picture: Pixels, share_HW: NDArray[np.float32]) -> Pixels:
-    """The same of shares as `share_of_maps` gives them, with a line around what at least half of the maps keep."""
     share_HW1 = share_HW[..., None]
     pruned_HW1 = _PRUNED * (picture @ _GREY)[..., None]
     drawn: Pixels = np.rint(share_HW1 * picture + (1 - share_HW1) * pruned_HW1).astype(np.uint8)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from million_ird.windows import window_labels
-from pretrain.kept_windows import WindowCounts, count_windows, draw_kept_windows, share_of_maps
+from pretrain.kept_windows import WindowCounts, count_windows, draw_shares, share_of_maps
 from pretrain.models.lmd_vit.settings import LMDViTSettings
 from tests.pretrain.models.lmd_vit.tiny import TINY, network
 
@@ -39,11 +39,11 @@ def disc() -> np.ndarray:
 
 
 def test_all_and_none() -> None:
-    assert (share_of_maps(decisions(1), TINY, HEIGHT, WIDTH) == 1).all()
-    assert (share_of_maps(decisions(0), TINY, HEIGHT, WIDTH) == 0).all()
+    everything, nothing = (share_of_maps(decisions(value), TINY, HEIGHT, WIDTH) for value in (1, 0))
+    assert (everything == 1).all() and (nothing == 0).all()
     picture = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3)).astype(np.uint8)
-    assert np.array_equal(draw_kept_windows(picture, decisions(1), TINY), picture)
-    pruned = draw_kept_windows(picture, decisions(0), TINY)
+    assert np.array_equal(draw_shares(picture, everything), picture)
+    pruned = draw_shares(picture, nothing)
     assert (pruned.std(axis=-1) == 0).all() and pruned.max() < 70
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from million_ird.cli import main
 from million_ird.metrics import psnr
-from pretrain.kept_windows import draw_kept_windows
+from pretrain.kept_windows import draw_shares, share_of_maps
 from pretrain.levels import to_pixels, to_unit
 from pretrain.models.dynet import DyNet, DyNetSettings
 from pretrain.models.edsr import EDSRSettings
@@ -158,7 +158,7 @@ def test_lmd_vit_shows_its_windows_and_others_have_none(
     with torch.no_grad():
         seen = torch.from_numpy(to_unit(picture("a")).transpose(2, 0, 1).copy())[None]
         decisions = network.eval().predict(seen).decisions
-    expected = draw_kept_windows(picture("a"), decisions, LMD_VIT)
+    expected = draw_shares(picture("a"), share_of_maps(decisions, LMD_VIT, 48, 64))
     assert main([*command, str(tmp_path / "out")]) == 0
     assert np.abs(_pixels(tmp_path / "out/a.windows.png").astype(int) - expected).max() <= 1
     assert main([*command, str(tmp_path / "tiles"), "--mode", "tiled", "--tile", "32"]) == 0
