@@ -155,9 +155,9 @@ def _tiles(clean: Pixels, checkpoints: list[str]) -> None:
     for place in checkpoints:
         network = from_pretrained(place)
         scale = getattr(network.model, "scale", 1)
-        example = degraded_whole(degradings_of(network, place)[0].degradation, cut_to_multiple(clean, scale), "picture")
+        made = degraded_whole(degradings_of(network, place)[0].degradation, cut_to_multiple(clean, scale), "picture")
         own = tuple(_own_tiles(network.model))
-        _compare(f"{place} | trained", network.model, network.variant(), example.seen, example.clean, own)
+        _compare(f"{place} | trained", network.model, network.variant(), to_unit(made.input), made.target, own)
 
 
 def _own_tiles(model: nn.Module) -> Iterator[tuple[int, int]]:

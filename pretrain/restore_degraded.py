@@ -10,11 +10,10 @@ import numpy as np
 from million_ird.errors import UsageError
 from million_ird.metrics import luma, psnr, weighted_psnr
 from pretrain.corrupt import CorruptSettings, degrade
-from pretrain.degradations import Degradation, LocalBlur
+from pretrain.degradations import Degradation, Degraded, LocalBlur
 from pretrain.degradations.resize import cut_to_multiple
-from pretrain.evaluate.degradings import Example, degraded_whole, degradings_of
+from pretrain.evaluate.degradings import degraded_whole, degradings_of
 from pretrain.images import Pixels
-from pretrain.levels import to_unit
 from pretrain.masking import MaskSettings
 from pretrain.models.dynet import DyNetSettings
 from pretrain.models.families import scale_of, settings_of
@@ -34,14 +33,14 @@ class Degrader(Protocol):
     def metric(self) -> str:
         """What `score` measures, in words."""
 
-    def example(self, clean: Pixels, name: str) -> Example:
+    def degrade(self, clean: Pixels, name: str) -> Degraded:
         """The input, and what of the clean picture it should become. What is drawn depends on `name` alone.
 
         Raises:
             UsageError: the picture is too small.
         """
 
-    def score(self, restored: Pixels, example: Example) -> float | None:
+    def score(self, restored: Pixels, made: Degraded) -> float | None:
         """PSNR in dB; None where nothing was degraded."""
 
 
@@ -60,7 +59,7 @@ class Corruption:
         """PSNR over RGB."""
         return "RGB"
 
-    def example(self, clean: Pixels, name: str) -> Example:
+    def degrade(self, clean: Pixels, name: str) -> Degraded:
         """See `Degrader`. The randomness comes from `name` and the number of the square."""
         height, width = (length // CROP * CROP for length in clean.shape[:2])
         if not height or not width:
@@ -73,11 +72,11 @@ class Corruption:
             square = np.s_[y : y + CROP, x : x + CROP]
             rng = sample_rng(_SEED, 0, name, number)
             seen[square] = degrade(np.ascontiguousarray(clean[square]), rng, self.corrupt, self.mask).input
-        return Example(to_unit(seen), clean)
+        return Degraded(seen, clean)
 
-    def score(self, restored: Pixels, example: Example) -> float:
+    def score(self, restored: Pixels, made: Degraded) -> float:
         """PSNR over RGB."""
-        return psnr(restored, example.clean, 255)
+        return psnr(restored, made.target, 255)
 
 
 @dataclass(frozen=True)
@@ -97,22 +96,22 @@ class TaskDegrader:
             return f"luma, without {scale} pixels of border"
         return "the blurred pixels alone" if self.local else "RGB"
 
-    def example(self, clean: Pixels, name: str) -> Example:
+    def degrade(self, clean: Pixels, name: str) -> Degraded:
         """See `Degrader`."""
         scale = self.degradation.scale
         if min(clean.shape[:2]) < 2 * scale + 1:
             raise UsageError(f"{clean.shape[1]}×{clean.shape[0]}, {2 * scale + 1} are needed along each side")
         return degraded_whole(self.degradation, cut_to_multiple(clean, scale), name)
 
-    def score(self, restored: Pixels, example: Example) -> float | None:
+    def score(self, restored: Pixels, made: Degraded) -> float | None:
         """See `Degrader`."""
         scale = self.degradation.scale
         if scale > 1:
-            y, truth = luma(restored, 255), luma(example.clean, 255)
+            y, truth = luma(restored, 255), luma(made.target, 255)
             return psnr(y, truth, 255, border=scale)
-        if example.mask is None:
-            return psnr(restored, example.clean, 255)
-        return weighted_psnr(restored, example.clean, example.mask, 255) if example.mask.any() else None
+        if made.mask is None:
+            return psnr(restored, made.target, 255)
+        return weighted_psnr(restored, made.target, made.mask, 255) if made.mask.any() else None
 
 
 def degrader_of(network: Pretrained, checkpoint: str) -> Degrader:

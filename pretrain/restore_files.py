@@ -135,23 +135,23 @@ def _do(job: Job, store: Store, restore: Callable[[Picture], Picture], wanted: W
     read = read_upright(job.source)
     if isinstance(read, Rejection):
         return explain(read)
-    example = None
+    made = None
     if wanted.degrader is not None:
         try:
-            example = wanted.degrader.example(read, job.restored)
+            made = wanted.degrader.degrade(read, job.restored)
         except UsageError as error:
             return f"too_small: {error}"
-    seen = to_unit(read) if example is None else example.seen
+    seen = to_unit(read if made is None else made.input)
     try:
         restored = to_pixels(restore(seen))
         shares = wanted.windows(seen) if wanted.windows is not None else None
     except TooLargeError as error:
         return f"too_large: {error}"
-    if example is not None and wanted.degrader is not None:
-        scores = [wanted.degrader.score(picture, example) for picture in (_before(seen, restored), restored)]
+    if made is not None and wanted.degrader is not None:
+        scores = [wanted.degrader.score(picture, made) for picture in (_before(seen, restored), restored)]
         outcome.gains += [(before, after) for before, after in [scores] if before is not None and after is not None]
     if wanted.compare:
-        pictures = [_before(seen, restored), restored] + ([example.clean] if example is not None else [])
+        pictures = [_before(seen, restored), restored] + ([made.target] if made is not None else [])
         store.write(job.comparison, encode_png(side_by_side([pictures])))
     if shares is not None:
         store.write(job.windows, encode_png(draw_shares(to_pixels(seen), shares[..., 0])))

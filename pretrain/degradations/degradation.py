@@ -22,7 +22,7 @@ class Degraded:
     target: Pixels
     """RGB, uint8, (box.height, box.width, 3): the clean crop; of local blur, the sharp frame."""
     mask: NDArray[np.bool_] | None = None
-    """(box.height, box.width), True = degraded. None: everything is."""
+    """(box.height, box.width), True = degraded. None: everything is, or nobody says."""
 
 
 class Degradation(Protocol):

@@ -10,38 +10,25 @@ from typing import Literal
 import numpy as np
 
 from million_ird.patches import Box
-from pretrain.degradations import Degradation, Demosaic, Downscale, GaussianNoise, Jpeg, LocalBlur
-from pretrain.evaluate.protocols import Mask, Noise, Protocol
+from pretrain.degradations import Degradation, Degraded, Demosaic, Downscale, GaussianNoise, Jpeg, LocalBlur
+from pretrain.evaluate.protocols import Noise, Protocol
 from pretrain.finetune.degradations import degradations_of
 from pretrain.images import Pixels
-from pretrain.levels import Picture, to_unit
 from pretrain.models.families import scale_of, settings_of
 from pretrain.models.lmd_vit.settings import LMDViTSettings
 from pretrain.models.pretrained import Pretrained
 from pretrain.recipe_in_weights import tasks_in
 
-Task = Literal["denoise", "dejpeg", "enlarge", "demosaic", "deblur"]
+TaskName = Literal["denoise", "dejpeg", "enlarge", "demosaic", "deblur"]
 PUBLISHED_SIGMAS = (15.0, 25.0, 50.0)
 """Noise levels of 255 in the published tables."""
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """One picture as it is measured."""
-
-    seen: Picture
-    """What the network is given, [0, 1], or beyond where nothing is clipped."""
-    clean: Pixels
-    """What it should give, `scale` times as large."""
-    mask: Mask | None = None
-    """Where it is degraded, of the size of `clean`; None: nobody says."""
 
 
 @dataclass(frozen=True, slots=True)
 class Degrading:
     """One way to degrade clean pictures."""
 
-    task: Task
+    task: TaskName
     """What a network does about it."""
     level: str
     """How strong it is, such as "σ=25"; "" where it knows but one strength."""
@@ -52,25 +39,24 @@ class Degrading:
         """For tables: `denoise σ=25`."""
         return f"{self.task} {self.level}".strip()
 
-    def example(self, clean: Pixels, name: str, protocol: Protocol, noise: Noise) -> Example:
-        """A clean picture, cut as the protocol says, and its input.
+    def degrade(self, clean: Pixels, name: str, protocol: Protocol, noise: Noise) -> Degraded:
+        """The input made of a clean picture that is cut as the protocol says.
 
         Noise is the protocol's. What else is drawn depends on the name of the file alone.
         """
         if isinstance(self.degradation, GaussianNoise):
-            return Example(protocol.add_noise(clean, self.degradation.sigma, noise, name), clean)
+            return Degraded(protocol.add_noise(clean, self.degradation.sigma, noise, name), clean)
         return degraded_whole(self.degradation, clean, name)
 
 
-def degraded_whole(degradation: Degradation, clean: Pixels, name: str) -> Example:
+def degraded_whole(degradation: Degradation, clean: Pixels, name: str) -> Degraded:
     """A whole picture, of sides that are multiples of the scale, degraded. What is drawn depends on `name` alone.
 
     Raises:
         UsageError: the picture is too small for it.
     """
     whole = Box(0, 0, clean.shape[1], clean.shape[0])
-    made = degradation.degrade(np.ascontiguousarray(clean), whole, whole, _by_name(name))
-    return Example(to_unit(made.input), made.target, made.mask)
+    return degradation.degrade(np.ascontiguousarray(clean), whole, whole, _by_name(name))
 
 
 def degrading(of: Degradation) -> Degrading:

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from million_ird.errors import DatasetError
 from pretrain.degradations.resize import as_large
 from pretrain.evaluate.degradings import Degrading
-from pretrain.evaluate.examples import read_example
+from pretrain.evaluate.items import read_item
 from pretrain.evaluate.picture_set import Item, PictureSet
 from pretrain.evaluate.protocols import Noise, Protocol
-from pretrain.levels import Picture
+from pretrain.levels import Picture, to_unit
 from pretrain.pairs import LeftOut
 
-Restorer = Callable[[Picture], Picture]
+Restore = Callable[[Picture], Picture]
 """A picture (H, W, 3), float32 in about [0, 1] → the restored one, (scale · H, scale · W, 3)."""
 
 INPUT = "input"
@@ -68,7 +68,7 @@ class SetScore:
 
 def measure(
     sets: Sequence[PictureSet],
-    restorers: Mapping[str, Restorer],
+    restorers: Mapping[str, Restore],
     protocol: Protocol,
     degradings: Sequence[Degrading],
     after_picture: Callable[[int, int], None] | None = None,
@@ -110,14 +110,14 @@ def _set_score(each: PictureSet, how: Degrading | None, images: list[ImageScore]
 
 
 def _score(
-    item: Item, how: Degrading | None, restorers: Mapping[str, Restorer], protocol: Protocol, noise: Noise
+    item: Item, how: Degrading | None, restorers: Mapping[str, Restore], protocol: Protocol, noise: Noise
 ) -> ImageScore | LeftOut:
-    read = read_example(item, how, protocol, noise)
+    read = read_item(item, how, protocol, noise)
     if isinstance(read, LeftOut):
         return read
-    example, checksums = read
-    outputs = {INPUT: as_large(example.seen, example.clean)}
-    outputs |= {name: restore(example.seen) for name, restore in restorers.items()}
-    values = {name: protocol.score(output, example.clean, example.mask) for name, output in outputs.items()}
-    height, width = example.clean.shape[:2]
+    made, checksums = read
+    seen = to_unit(made.input)
+    outputs = {INPUT: as_large(seen, made.target)} | {name: restore(seen) for name, restore in restorers.items()}
+    values = {name: protocol.score(output, made.target, made.mask) for name, output in outputs.items()}
+    height, width = made.target.shape[:2]
     return ImageScore(item.name, checksums, height, width, values)

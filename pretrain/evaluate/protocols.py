@@ -86,12 +86,9 @@ class Protocol:
         top, left = ((height - rows) // 2, (width - columns) // 2) if centred else (0, 0)
         return picture[top : top + rows, left : left + columns]
 
-    def add_noise(self, clean: Pixels, sigma: float, noise: Noise, name: str) -> Picture:
-        """The noisy picture (H, W, 3) as the network sees it: [0, 1], or beyond where nothing is clipped.
-
-        `sigma` is in levels of 255.
-        """
-        return to_unit(noisy_levels(clean, noise(clean.shape, sigma, name), sigma, self.noise))
+    def add_noise(self, clean: Pixels, sigma: float, noise: Noise, name: str) -> NDArray[Any]:
+        """The levels of the noisy picture (H, W, 3), see `noisy_levels`. `sigma` is in levels of 255."""
+        return noisy_levels(clean, noise(clean.shape, sigma, name), sigma, self.noise)
 
     def score(self, restored: Picture, clean: Pixels, mask: Mask | None = None) -> dict[str, float]:
         """Each metric of `restored` (H, W, 3), clipped to [0, 1], against the clean picture.

@@ -16,12 +16,11 @@ from million_ird.errors import StoreError, UsageError
 from million_ird.metrics import luma, psnr
 from million_ird.progress import Progress
 from million_ird.records import Rejection
-from pretrain.degradations import Downscale, Jpeg, LocalBlur
+from pretrain.degradations import Degraded, Downscale, Jpeg, LocalBlur
 from pretrain.degradations.resize import downscale, enlarge
-from pretrain.evaluate.degradings import Example
 from pretrain.images import Pixels
 from pretrain.kept_windows import draw_shares
-from pretrain.levels import Picture, to_unit
+from pretrain.levels import Picture
 from pretrain.restore import TooLargeError
 from pretrain.restore_degraded import Corruption, TaskDegrader
 from pretrain.restore_files import Outcome, Wanted, plan_jobs, printable, read_upright, restore_files, summary
@@ -262,8 +261,8 @@ def test_local_blur_is_judged_where_it_is(tmp_path: Path) -> None:
 
 def test_where_nothing_was_blurred_there_is_nothing_to_judge() -> None:
     clean = picture("a")
-    example = Example(to_unit(clean), clean, np.zeros(clean.shape[:2], np.bool_))
-    assert TaskDegrader(LocalBlur(), local=True).score(clean, example) is None
+    made = Degraded(clean, clean, np.zeros(clean.shape[:2], np.bool_))
+    assert TaskDegrader(LocalBlur(), local=True).score(clean, made) is None
     assert TaskDegrader(Jpeg(10), local=False).metric == "RGB"
 
 
@@ -284,7 +283,7 @@ def test_windows_are_drawn_on_the_input_and_a_missing_picture_of_them_is_made(tm
 
 def test_corruption_is_the_same_every_time_and_another_for_another_name() -> None:
     clean = picture("a", 128, 256)
-    first, again, other = (_CORRUPTION.example(clean, name).seen for name in ("a", "a", "b"))
+    first, again, other = (_CORRUPTION.degrade(clean, name).input for name in ("a", "a", "b"))
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
     assert (first[:, :128] != first[:, 128:]).any(axis=2).mean() > 0.5

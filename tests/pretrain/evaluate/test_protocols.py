@@ -33,15 +33,15 @@ def test_promptir_noisy_pictures_are_truncated_to_levels() -> None:
     np.random.seed(0)
     levels = np.clip(_CLEAN + np.random.randn(*_CLEAN.shape) * 25, 0, 255).astype(np.uint8)
     noisy = PROMPTIR.add_noise(_CLEAN, 25, continuing_noise(), "any")
-    assert noisy.dtype == np.float32
-    assert np.array_equal(noisy, levels.astype(np.float32) / np.float32(255))
+    assert noisy.dtype == np.uint8
+    assert np.array_equal(noisy, levels)
 
 
 def test_truncation_darkens_by_about_half_a_level() -> None:
     grey = np.full((256, 256, 3), 128, np.uint8)
-    shift = PROMPTIR.add_noise(grey, 15, continuing_noise(), "any").mean() * 255 - 128
+    shift = PROMPTIR.add_noise(grey, 15, continuing_noise(), "any").mean() - 128
     assert shift == pytest.approx(-0.5, abs=0.1)
-    assert FIXED.add_noise(grey, 15, noise_by_name(), "any").mean() * 255 - 128 == pytest.approx(0, abs=0.15)
+    assert FIXED.add_noise(grey, 15, noise_by_name(), "any").mean() - 128 == pytest.approx(0, abs=0.15)
 
 
 def test_fixed_noise_depends_on_name_and_sigma_alone() -> None:
@@ -67,7 +67,7 @@ def test_fixed_noise_is_neither_clipped_nor_rounded() -> None:
     noise = noise_by_name()
     noisy = FIXED.add_noise(dark, 50, noise, "a")
     assert noisy.min() < 0
-    assert np.allclose(noisy * 255, noise(dark.shape, 50, "a") * 50, atol=1e-4)
+    assert np.allclose(noisy, noise(dark.shape, 50, "a") * 50, atol=1e-4)
 
 
 def _restored() -> NDArray[np.float32]:

@@ -15,20 +15,20 @@ from million_ird.errors import UsageError
 from million_ird.pixels import read_header
 from million_ird.records import Rejection
 from million_ird.shards import checksum
-from pretrain.evaluate.degradings import Degrading, Example
+from pretrain.degradations import Degraded
+from pretrain.evaluate.degradings import Degrading
 from pretrain.evaluate.picture_set import Item
 from pretrain.evaluate.protocols import Noise, Protocol
 from pretrain.images import AS_STORED, Pixels, decode_image, explain
-from pretrain.levels import to_unit
 from pretrain.pairs import LeftOut
 
 _WHITE = 128
 """A mask's level from which on a pixel counts as degraded."""
 
 
-def read_example(
+def read_item(
     item: Item, how: Degrading | None, protocol: Protocol, noise: Noise
-) -> tuple[Example, tuple[str, ...]] | LeftOut:
+) -> tuple[Degraded, tuple[str, ...]] | LeftOut:
     """What is measured, and the checksums of its files (degraded, clean, mask, as far as there are such).
 
     Args:
@@ -53,12 +53,12 @@ def read_example(
     checksums = tuple(picture.checksum for picture in pictures)
     if how is not None:
         try:
-            return how.example(protocol.cut(pixels[0]), item.name, protocol, noise), checksums
+            return how.degrade(protocol.cut(pixels[0]), item.name, protocol, noise), checksums
         except UsageError as error:  # a degradation may need more pixels than a protocol
             return LeftOut(item.clean, f"{_size(pixels[0])} pixels: {error}")
     mask = protocol.cut(pixels[2] >= _WHITE) if item.mask is not None else None
     seen = protocol.cut(pixels[0]) if protocol.scale == 1 else pixels[0]
-    return Example(to_unit(seen), protocol.cut(pixels[1]), mask), checksums
+    return Degraded(seen, protocol.cut(pixels[1]), mask), checksums
 
 
 @dataclass(frozen=True, slots=True)
