@@ -22,6 +22,7 @@ from torch.nn import functional
 
 from million_ird.windows import padding
 from pretrain.models.lmd_vit.decisions import draw_decisions, threshold_decisions
+from pretrain.models.lmd_vit.predictor import Predictor
 from pretrain.models.lmd_vit.settings import LEVELS, STAGE_NAMES, LMDViTSettings
 from pretrain.models.lmd_vit.stage import Decide, Stage
 
@@ -156,7 +157,14 @@ class LMDViT(nn.Module):
 
 
 def _draw_weights(module: nn.Module) -> None:
-    """Linear maps as vision transformers draw them; convolutions keep PyTorch's default (ours: no source is known)."""
+    """Linear maps as vision transformers draw them, convolutions as PyTorch does by default (ours: no source is known).
+    A predictor has five maps in a row, which so drawn leave nothing of the differences between pixels: 1e-5 in a new
+    network's logits, 1e-7 in a narrow one's, and it takes thousands of steps to see any. Theirs keep them, with a
+    spread of one over the root of their inputs (LeCun et al., "Efficient BackProp", 1998, section 4.6)."""
     if isinstance(module, nn.Linear):
         nn.init.trunc_normal_(module.weight, std=0.02)
         nn.init.zeros_(module.bias)
+    if isinstance(module, Predictor):  # after its maps, which were drawn as all others
+        for part in module.modules():
+            if isinstance(part, nn.Linear):
+                nn.init.normal_(part.weight, std=part.in_features**-0.5)

@@ -151,6 +151,15 @@ def test_in_training_the_second_map_is_multiplied_by_the_first_if_chained() -> N
         assert all(inside) if chained else not all(inside)
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("width", [4, 16])
+def test_a_new_networks_predictors_tell_pixels_apart(width: int) -> None:
+    torch.manual_seed(0)
+    model = LMDViT(dataclasses.replace(TINY, width=width)).eval()
+    for logits in model.predict(torch.rand(1, 3, 64, 64)).logits:
+        assert (logits[:, 0] - logits[:, 1]).std() > 0.01
+
+
 def test_modulators_stand_in_the_decoder_alone() -> None:
     with torch.device("meta"):
         model = LMDViT()
