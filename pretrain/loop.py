@@ -26,7 +26,8 @@ from pretrain.first_weights import read_init
 from pretrain.guard import Guard
 from pretrain.logs import RunLog, StepRecord
 from pretrain.models.families import before_step, noise_of, spares_parameters
-from pretrain.models.pretrained import load_weights, weights_metadata
+from pretrain.models.loading import load_weights
+from pretrain.models.pretrained import weights_metadata
 from pretrain.objective import Objective
 from pretrain.optimizer import make_optimizer, set_learning_rate
 from pretrain.ranks import Ranks

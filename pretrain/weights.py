@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,22 @@ def safetensors_bytes(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]
     text = json.dumps(header, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)  # the format aligns the data to 8 bytes
     return len(text).to_bytes(8, "little") + text, data[8 + length :]
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a safetensors file says of itself; no tensor is read for it."""
+
+    shapes: Mapping[str, tuple[int, ...]]
+    """Of the tensors, by name."""
+    metadata: Mapping[str, str]
+
+
+def read_header(path: Path) -> Header:
+    """The header of a file. `safetensors.SafetensorError` if it is no such file, or ends before its tensors do."""
+    with safetensors.safe_open(path, framework="np") as file:  # "pt" would ask for memory for the whole file
+        shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+        return Header(shapes, dict(file.metadata() or {}))
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -16,6 +16,7 @@ Level 1 has the full resolution and `width` channels; each level below has half 
 # ruff: noqa: N803, N806 - shape suffixes are upper case
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -23,6 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from million_ird.errors import UsageError
+from pretrain.models.limits import check_blocks
 from pretrain.models.pointwise import Pointwise
 from pretrain.models.prompts import PromptInteraction, Run, apply
 from pretrain.models.restormer import Downsample, TransformerBlock, Upsample
@@ -46,9 +48,9 @@ class DyNetSettings:
     heads: tuple[int, int, int, int] = (1, 2, 4, 8)
     """Attention heads at levels 1 to 3 and latent; prompts use those of level 3 (authors' code)."""
     expansion: float = 2.66
-    """Hidden channels of the feed-forward per channel (authors' code)."""
+    """Hidden channels of the feed-forward per channel, above 0 (authors' code)."""
     refinement: int = 4
-    """Blocks after the decoder at full resolution, each its own in every variant (authors' code)."""
+    """Blocks after the decoder at full resolution, each its own in every variant, 0 to 1000 (authors' code)."""
     shared: bool = True
     """One block per level, applied again and again (DyNet); else blocks of their own (PromptIR, the control)."""
     prompt_placement: Literal["skips", "decoder"] = "skips"
@@ -64,12 +66,11 @@ class DyNetSettings:
 
     def __post_init__(self) -> None:
         for name in ("width", "expansion", "prompts", "prompt_crop"):
-            if getattr(self, name) <= 0:
+            if not 0 < getattr(self, name) < math.inf:
                 raise UsageError(f"{name}: got {getattr(self, name)}, expected a number above 0")
         if self.width % 2:
             raise UsageError(f"width: got {self.width}, expected an even number")
-        if self.refinement < 0:
-            raise UsageError(f"refinement: got {self.refinement}, expected 0 or more")
+        check_blocks("refinement", self.refinement, least=0)
         if self.prompt_crop % MULTIPLE:
             raise UsageError(f"prompt_crop: got {self.prompt_crop}, expected a multiple of {MULTIPLE}")
         if int(self.width * self.expansion) < 1:

@@ -12,12 +12,14 @@ Shape letters: B images, C channels, H height, W width (all of the small image).
 # ruff: noqa: N803, N806 - shape suffixes are upper case
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
 from million_ird.errors import UsageError
+from pretrain.models.limits import check_blocks
 from pretrain.models.listing import Listing
 from pretrain.models.upsampling import SCALES, MeanColour, check_scale, low_resolution, upsampler
 
@@ -36,16 +38,16 @@ class EDSRSettings:
     width: int = 256
     """Channels, 1 or more (paper; baseline 64)."""
     blocks: int = 32
-    """Residual blocks, 1 or more (paper; baseline 16)."""
+    """Residual blocks, 1 to 1000 (paper; baseline 16)."""
     residual_scale: float = 0.1
     """What a block's change is multiplied by before it is added, above 0 (paper; baseline 1)."""
 
     def __post_init__(self) -> None:
         check_scale(self.scale)
-        for name in ("width", "blocks"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name}: got {getattr(self, name)}, expected 1 or more")
-        if not self.residual_scale > 0:
+        if self.width < 1:
+            raise UsageError(f"width: got {self.width}, expected 1 or more")
+        check_blocks("blocks", self.blocks)
+        if not 0 < self.residual_scale < math.inf:
             raise UsageError(f"residual_scale: got {self.residual_scale}, expected a number above 0")
 
 

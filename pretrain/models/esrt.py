@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from million_ird.errors import UsageError
+from pretrain.models.limits import check_blocks
 from pretrain.models.listing import Listing
 from pretrain.models.upsampling import upsampler
 
@@ -46,14 +47,15 @@ class ESRTSettings:
     width: int = 32
     """Channels of the backbone, a multiple of 4 (authors' code)."""
     blocks: int = 3
-    """High-preserving blocks, 1 or more (authors' code)."""
+    """High-preserving blocks, 1 to 1000 (authors' code)."""
     low_repeats: int = 5
-    """Applications of the one residual block at half resolution in each of them, 1 or more (authors' code)."""
+    """Applications of the one residual block at half resolution in each of them, 1 to 1000 (authors' code)."""
     heads: int = 8
     """Heads of the attention; they divide 9 / 2 of the width (authors' code)."""
     segments: int = 4
     """Parts into which attention splits the tokens. Their order is that of the pixels, row by row, so a segment is some
-    neighbouring rows of the image (paper and authors' code: 4). 1 is the unsplit attention the paper compares with."""
+    neighbouring rows of the image (paper and authors' code: 4). 1 is the unsplit attention the paper compares with.
+    At most 1000."""
     uneven: Literal["remainder", "pad"] = "remainder"
     """What to do where the segments do not divide the pixels: "remainder" makes those left over a segment of their own
     (authors' code), of 1 to 3 tokens in all but tiny images; "pad" repeats the last row until they divide the height,
@@ -72,9 +74,10 @@ class ESRTSettings:
             raise UsageError(f"scale: got {self.scale}, expected 2, 3 or 4")
         if self.width < 4 or self.width % 4:
             raise UsageError(f"width: got {self.width}, expected a multiple of 4")
-        for name in ("blocks", "low_repeats", "heads", "segments"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name}: got {getattr(self, name)}, expected 1 or more")
+        for name in ("blocks", "low_repeats", "segments"):
+            check_blocks(name, getattr(self, name))
+        if self.heads < 1:
+            raise UsageError(f"heads: got {self.heads}, expected 1 or more")
         if self.inner % self.heads:
             raise UsageError(f"heads: {self.heads} do not divide the {self.inner} channels of attention")
         for name, known in (

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import safetensors
 import torch
@@ -22,12 +23,16 @@ from torch import Tensor, nn
 from million_ird import settings
 from million_ird.errors import DatasetError, UsageError
 from million_ird.store import Store, explained
+from pretrain.models.blueprint import blueprint
 from pretrain.models.card import model_card
 from pretrain.models.dynet import DyNet, DyNetSettings
 from pretrain.models.families import ModelSettings, build_network, check_colours, check_variants, settings_of
+from pretrain.models.loading import check_finite, compare_shapes, load_weights, one_line
 from pretrain.models.promptir import from_published, is_published
 from pretrain.models.variants import LARGE, SHIPPED, AnyVariant, Variant, named, variant_of
-from pretrain.weights import read_safetensors, safetensors_bytes
+from pretrain.weights import Header, read_header, read_safetensors, safetensors_bytes
+
+Read = TypeVar("Read")
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 ARCHITECTURE, VARIANTS, DEPTH = "architecture", "variants", "depth"
@@ -125,18 +130,28 @@ def from_pretrained(location: str | Path) -> Pretrained:
     path = weights_file(Path(location).expanduser())
     if path.suffix in _PICKLES:
         return _published(_read_pickle(path), path, {})
-    try:
-        with explained("read", str(path)):
-            tensors, metadata = read_safetensors(path)
-    except (safetensors.SafetensorError, ValueError) as error:
-        raise DatasetError(f"{path} is damaged or no safetensors file: {error}") from error
-    if ARCHITECTURE not in metadata and is_published(tensors):
-        return _published(tensors, path, metadata)
+    header = _reading(path, read_header)
+    metadata = header.metadata
+    if ARCHITECTURE not in metadata and is_published(header.shapes):
+        return _published(_reading(path, read_safetensors)[0], path, metadata)
     _compare_config(path, metadata)
-    model, variants = _describe(path, metadata)
+    build, variants = _describe(path, header)
+    tensors, _ = _reading(path, read_safetensors)
+    check_finite(tensors, str(path))
+    model = build()
     load_weights(model, tensors, str(path))
     rest = {key: value for key, value in metadata.items() if key not in (*_described(metadata), "format")}
     return Pretrained(model.eval(), variants, rest)
+
+
+def _reading(path: Path, read: Callable[[Path], Read]) -> Read:
+    try:
+        with explained("read", str(path)):
+            return read(path)
+    except (safetensors.SafetensorError, ValueError, TypeError, AttributeError) as error:  # the latter: odd dtypes
+        raise DatasetError(f"{path} is damaged or no safetensors file: {one_line(str(error))}") from error
+    except (RuntimeError, MemoryError) as error:  # PyTorch has no error of its own for a CPU that is out of memory
+        raise DatasetError(f"there is no memory for {path}: {one_line(str(error))}") from error
 
 
 def weights_file(location: Path) -> Path:
@@ -162,31 +177,6 @@ def weights_file(location: Path) -> Path:
     raise UsageError(f"there is no file or folder {location}")
 
 
-def load_weights(model: nn.Module, state: Mapping[str, Tensor], place: str) -> None:
-    """Puts weights into a model, bit by bit as they are.
-
-    Raises:
-        DatasetError: they are of another network. The text names `place` and, where that is why, both widths.
-    """
-    own = model.state_dict()
-    if isinstance(model, DyNet):
-        _check_width(model, state, place)
-    for name in sorted(own.keys() | state.keys()):
-        if name not in state or name not in own:
-            how = "misses" if name not in state else "has, beyond the network's weights,"
-            raise DatasetError(f"{place} is of another network: it {how} {name}")
-        if own[name].shape != state[name].shape:
-            there, here = list(state[name].shape), list(own[name].shape)
-            raise DatasetError(f"{place} is of another network: {name} is {there} there and {here} here")
-    model.load_state_dict(dict(state))
-
-
-def _check_width(model: DyNet, state: Mapping[str, Tensor], place: str) -> None:
-    width = state["embed.weight"].shape[0] if "embed.weight" in state and state["embed.weight"].ndim else None
-    if width is not None and width != model.settings.width:
-        raise DatasetError(f"{place} is of width {width}, the network here of width {model.settings.width}")
-
-
 def _described(metadata: Mapping[str, str]) -> list[str]:
     return [key for key in (ARCHITECTURE, VARIANTS, DEPTH) if key in metadata]
 
@@ -198,22 +188,27 @@ class _Described:
     model: ModelSettings
 
 
-def _describe(path: Path, metadata: Mapping[str, str]) -> tuple[nn.Module, tuple[AnyVariant, ...]]:
-    """The network that metadata tell of, with weights yet to come, and its variants."""
+def _describe(path: Path, header: Header) -> tuple[Callable[[], nn.Module], tuple[AnyVariant, ...]]:
+    """What makes the network that a file's metadata tell of, of the very shapes that the file has; and its variants.
+
+    Nothing is built that is larger than the file: whatever a stranger wrote, its shapes are looked at first.
+    """
+    metadata = header.metadata
     try:
         shape = settings.from_dict(_Described, {"model": json.loads(metadata[ARCHITECTURE])}).model
         variants = tuple(variant_of(name, repeats) for name, repeats in json.loads(metadata[VARIANTS]).items())
         if DEPTH in metadata and isinstance(shape, DyNetSettings):
-            model: nn.Module = DyNet(shape, Variant.of(DEPTH, json.loads(metadata[DEPTH])))
+            build: Callable[[], nn.Module] = partial(DyNet, shape, Variant.of(DEPTH, json.loads(metadata[DEPTH])))
         else:
-            model = build_network(shape, variants)
-        _check(model, variants)
+            build = partial(build_network, shape, variants)
+        planned = blueprint(build, tensors=len(header.shapes))
+        _check(planned, variants)
     except KeyError as error:
         raise DatasetError(f"{path} does not say what network it holds: its metadata have no {error}") from error
     except (UsageError, ValueError, TypeError, AttributeError, RuntimeError) as error:  # whatever a stranger wrote
-        first = str(error).partition("\n")[0]  # of sizes that no memory holds, PyTorch says more than is wanted
-        raise DatasetError(f"{path}: what it says of its network cannot be: {first}") from error
-    return model, variants
+        raise DatasetError(f"{path}: what it says of its network cannot be: {one_line(str(error))}") from error
+    compare_shapes(planned, header.shapes, str(path))
+    return build, variants
 
 
 def _compare_config(path: Path, metadata: Mapping[str, str]) -> None:
@@ -223,11 +218,18 @@ def _compare_config(path: Path, metadata: Mapping[str, str]) -> None:
         return
     try:
         config: Any = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DatasetError(f"{file} cannot be read: {error}") from error
     for key in _described(metadata):
-        if not isinstance(config, dict) or config.get(key) != json.loads(metadata[key]):
+        if not isinstance(config, dict) or config.get(key) != _parsed(metadata[key]):
             raise DatasetError(f"{file} and {path.name} disagree about {key!r}: one of them is of another network")
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):  # whoever reads what it describes will say so
+        return None
 
 
 def _read_pickle(path: Path) -> dict[str, Tensor]:
@@ -241,10 +243,14 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
     state = read.get("state_dict", read) if isinstance(read, dict) else {}
     if not isinstance(state, dict) or not is_published({k: v for k, v in state.items() if isinstance(v, Tensor)}):
         raise DatasetError(f"{path} holds no network of the published PromptIR or DyNet")
-    return {str(key): value for key, value in state.items() if isinstance(value, Tensor)}
+    tensors = {str(key): value for key, value in state.items() if isinstance(value, Tensor)}
+    if sum(tensor.numel() * tensor.element_size() for tensor in tensors.values()) > path.stat().st_size:
+        raise DatasetError(f"{path} is damaged: its tensors say they are larger than the file")
+    return tensors
 
 
 def _published(state: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str]) -> Pretrained:
+    check_finite(state, str(path))
     model = from_published(state, str(path))
     if model.depth is None:
         return Pretrained(model.eval(), SHIPPED, metadata)

@@ -8,14 +8,18 @@ before every key. Convolutions that the codes build and never run are left behin
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TypeVar
 
 from torch import Tensor
 
 from million_ird.errors import DatasetError, UsageError
+from pretrain.models.blueprint import blueprint
 from pretrain.models.dynet import MULTIPLE, DyNet, DyNetSettings
 from pretrain.models.variants import Variant
 
+Value = TypeVar("Value")
 LIGHTNING_PREFIX = "net."
 UNUSED = re.compile(r"(reduce_noise_channel_|chnl_reduce)[123]\.weight")
 """Keys of the convolutions that are never run."""
@@ -59,7 +63,7 @@ _PROMPT = {
 }
 
 
-def is_published(state: Mapping[str, Tensor]) -> bool:
+def is_published(state: Mapping[str, object]) -> bool:
     """Whether the keys are of the published layouts."""
     return "patch_embed.proj.weight" in _without_prefix(state)
 
@@ -76,10 +80,15 @@ def from_published(state: Mapping[str, Tensor], place: str = "the checkpoint") -
     """
     theirs = _without_prefix(state)
     try:
-        model = _network(theirs)
-    except (KeyError, IndexError, UsageError) as error:
+        build = _network(theirs)
+        planned = blueprint(build, tensors=len(theirs))
+    except (KeyError, IndexError) as error:
         raise DatasetError(f"{place} is no PromptIR or DyNet state: {error} is missing or has an odd shape") from error
-    model.load_state_dict(map_published(theirs, model, place))
+    except UsageError as error:
+        raise DatasetError(f"{place} is no PromptIR or DyNet state: {error}") from error
+    mapped = map_published(theirs, planned, place)
+    model = build()
+    model.load_state_dict(mapped)
     return model
 
 
@@ -134,13 +143,13 @@ def _block_key(part: str) -> str:
     return f"{_BLOCK[module]}.{kind}"
 
 
-def _without_prefix(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _without_prefix(state: Mapping[str, Value]) -> dict[str, Value]:
     prefixed = all(key.startswith(LIGHTNING_PREFIX) for key in state)
     return {key.removeprefix(LIGHTNING_PREFIX) if prefixed else key: tensor for key, tensor in state.items()}
 
 
-def _network(state: Mapping[str, Tensor]) -> DyNet:
-    """A network of the shapes that a state of theirs has."""
+def _network(state: Mapping[str, Tensor]) -> Callable[[], DyNet]:
+    """What makes a network of the shapes that a state of theirs has."""
     shared = "latent.norm1.body.weight" in state
 
     def blocks(level: str) -> int:
@@ -161,4 +170,5 @@ def _network(state: Mapping[str, Tensor]) -> DyNet:
         prompt_crop=components.shape[-1] * MULTIPLE,
     )
     decoder = [f"decoder_level{level}" for level in (1, 2, 3)]
-    return DyNet(settings, None if shared else Variant.of("depth", [blocks(name) for name in [*names, *decoder]]))
+    depth = None if shared else Variant.of("depth", [blocks(name) for name in [*names, *decoder]])
+    return partial(DyNet, settings, depth)

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from million_ird.errors import UsageError
+from pretrain.models.limits import check_blocks
 from pretrain.models.listing import Listing
 from pretrain.models.upsampling import SCALES, check_scale, low_resolution, upsampler
 
@@ -33,7 +34,7 @@ class RDNSettings:
     scale: int = 2
     """Side of the result per side of the input: 2, 3 or 4 (paper)."""
     blocks: int = 16
-    """Residual dense blocks, 1 or more (paper: D)."""
+    """Residual dense blocks, 1 or more (paper: D). Times `layers` at most 1000."""
     layers: int = 8
     """Growing convolutions in each, 1 or more (paper: C)."""
     growth: int = 64
@@ -46,6 +47,7 @@ class RDNSettings:
         for name in ("blocks", "layers", "growth", "width"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name}: got {getattr(self, name)}, expected 1 or more")
+        check_blocks("blocks", self.blocks * self.layers)
 
 
 class GrowingConvolution(nn.Module):

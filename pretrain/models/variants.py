@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from million_ird.errors import UsageError
+from pretrain.models.limits import MOST_BLOCKS
 
 LEVELS = 3
 """Levels of the encoder and of the decoder; the latent level lies below them."""
@@ -33,8 +34,10 @@ class Variant:
         counts = (*self.encoder, self.latent, *self.decoder)
         if len(self.encoder) != LEVELS or len(self.decoder) != LEVELS:
             raise UsageError(f"variant {self.name!r}: encoder and decoder need {LEVELS} numbers each")
-        if not all(type(count) is int and count >= 1 for count in counts):
-            raise UsageError(f"variant {self.name!r}: every level needs a whole number of repeats, 1 or more")
+        if not all(type(count) is int and 1 <= count <= MOST_BLOCKS for count in counts):
+            raise UsageError(
+                f"variant {self.name!r}: every level needs a whole number of repeats, 1 or more, {MOST_BLOCKS} at most"
+            )
         if not self.name or not self.name.isprintable() or "/" in self.name:
             raise UsageError(f"variant {self.name!r}: the name must be printable text without a slash")
 

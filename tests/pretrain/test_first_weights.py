@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 import torch
 
+from million_ird.errors import UsageError
 from pretrain.first_weights import first_network
+from pretrain.models.edsr import EDSRSettings
 from pretrain.recipe import TrainingRecipe
 from tests.pretrain.tiny import SETTINGS, UNSHARED
 
@@ -30,3 +33,9 @@ def test_an_unshared_network_has_blocks_for_all_variants() -> None:
     assert (model.depth.encoder, model.depth.latent, model.depth.decoder) == ((2, 1, 1), 3, (2, 2, 1))
     for variant in RECIPE.trained_variants():
         model.check_variant(variant)
+
+
+@pytest.mark.parametrize("width", [10**7, 2 * 10**9])
+def test_a_network_that_no_memory_holds_is_refused_before_it_is_built(width: int) -> None:
+    with pytest.raises(UsageError, match=r"^model: there is no memory for this network: [^\n]+$"):
+        first_network(replace(RECIPE, model=EDSRSettings(width=width), variants={}))

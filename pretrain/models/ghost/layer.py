@@ -16,6 +16,7 @@ K choices of an offset.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -86,6 +87,26 @@ class Gather(nn.Module):
     def _note(self) -> None:
         """Asked here, once: a question to the device in every pass would wait for it."""
         self._first = self.index.is_meta or self.index.tolist() == list(range(len(self.index)))
+
+
+def check_indices(model: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Whether the maps that a state names for the ghost convolutions of `model` are there.
+
+    Args:
+        model: any network.
+        state: of it, of the right shapes.
+
+    Raises:
+        UsageError: a ghost is a shift of no intrinsic map, or an order leaves a map out; the text names the tensor.
+    """
+    for name, layer in model.named_modules():
+        if isinstance(layer, GhostConvolution):
+            source, order = f"{name}.source.index", f"{name}.order.index"
+            least, most = state[source].min(), state[source].max()
+            if least < 0 or most >= layer.primary.out_channels:
+                raise UsageError(f"{source} names maps beyond the {layer.primary.out_channels} there are")
+            if not torch.equal(state[order].sort().values.long().cpu(), torch.arange(len(state[order]))):
+                raise UsageError(f"{order} does not name each of {len(state[order])} maps once")
 
 
 def _note_again(gather: Gather, _: object) -> None:

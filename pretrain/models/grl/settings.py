@@ -12,9 +12,12 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from million_ird.errors import UsageError
+from pretrain.models.limits import check_blocks
 
 SizeName = Literal["tiny", "small", "base"]
 TaskName = Literal["sr", "dn", "jpeg", "motion", "defocus", "demosaic", "bsr"]
+LARGEST_WINDOW = 128
+"""Of a window's side: its table of biases of all pairs then takes 1 GB a head."""
 SMALLEST_LOCAL_WIDTH = 18
 """Channels that the local branch needs: its channel attention keeps an eighteenth."""
 
@@ -28,7 +31,8 @@ class GRLSettings:
     width: int = 64
     """Channels, a multiple of twice the heads (authors' tiny network)."""
     depths: tuple[int, ...] = (4, 4, 4, 4)
-    """Blocks of each stage (authors' tiny network). What a block does depends on its number in the stage, modulo 4."""
+    """Blocks of each stage, at most 1000 in all (authors' tiny network). What a block does depends on its number in the
+    stage, modulo 4."""
     heads: int = 2
     """Heads of window attention and of stripe attention, each of which has half of the channels (authors' tiny)."""
     local: bool = False
@@ -45,10 +49,11 @@ class GRLSettings:
     colours: Literal[1, 3] = 3
     """Channels of the image: RGB, or grey alone."""
     window: int = 16
-    """Side of the windows in pixels, 2 or more (authors: by task; see `WINDOWS`). Weights fit any."""
+    """Side of the windows in pixels, 2 to 128 (authors: by task; see `WINDOWS`). Weights fit any."""
     stripe: tuple[int, int] = (64, 128)
     """Height and width in pixels of the stripes of even blocks; odd blocks swap them. Each a multiple of twice
-    `anchor_factor` (authors: by task; see `WINDOWS`). Weights fit any."""
+    `anchor_factor`; height times width is at most 16,384 times `anchor_factor`, what the largest window would have
+    (authors: by task; see `WINDOWS`). Weights fit any."""
     anchor_factor: int = 4
     """Side in pixels of the square that one anchor is the mean of (authors: 4; base 2 in super-resolution and
     denoising). Weights fit any."""
@@ -62,6 +67,7 @@ class GRLSettings:
                 raise UsageError(f"{name}: got {getattr(self, name)}, expected {smallest} or more")
         if not self.depths or min(self.depths) < 1:
             raise UsageError(f"depths: got {list(self.depths)}, expected one or more numbers of 1 or more")
+        check_blocks("depths", sum(self.depths))
         if self.width % (2 * self.heads):
             raise UsageError(f"width: got {self.width}, expected a multiple of twice the {self.heads} heads")
         if self.local and self.width < SMALLEST_LOCAL_WIDTH:
@@ -71,11 +77,23 @@ class GRLSettings:
                 f"stripe: got {list(self.stripe)}, expected two multiples of twice anchor_factor "
                 f"({2 * self.anchor_factor})"
             )
+        self._check_pairs()
         if not 0.0 <= self.drop_path < 1.0:
             raise UsageError(f"drop_path: got {self.drop_path}, expected at least 0 and below 1")
         allowed = {"none": (1,), "direct": (2, 3, 4), "shuffle": (2, 3, 4), "nearest": (4,)}[self.upsampler]
         if self.scale not in allowed:
             raise UsageError(f"scale: got {self.scale}, expected one of {allowed} with upsampler {self.upsampler!r}")
+
+    def _check_pairs(self) -> None:
+        """Whether the tables of all pairs of a window and of a stripe can be held."""
+        if self.window > LARGEST_WINDOW:
+            raise UsageError(f"window: got {self.window}, expected {LARGEST_WINDOW} or less")
+        most = LARGEST_WINDOW**2 * self.anchor_factor
+        if self.stripe[0] * self.stripe[1] > most:
+            raise UsageError(
+                f"stripe: got {list(self.stripe)}, expected height times width of {most} or less with "
+                f"anchor_factor {self.anchor_factor}"
+            )
 
     @property
     def multiple(self) -> int:

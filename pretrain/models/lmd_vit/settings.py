@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from million_ird.errors import UsageError
+from pretrain.models.limits import check_blocks
 
 STAGE_NAMES = ("enc0", "enc1", "enc2", "enc3", "bottleneck", "dec0", "dec1", "dec2", "dec3")
 """The nine stages in the order in which they run."""
@@ -15,6 +16,8 @@ _CHANNELS = (1, 2, 4, 8, 16, 16, 8, 4, 2)
 """Channels of each stage per channel of the first. A decoder stage holds twice those of the encoder stage of its
 level: what comes from below, and that stage's result."""
 _PREDICTORS = 2
+LARGEST_WINDOW = 32
+"""Of a window's side: its table of all pairs, of which every block has one, then takes 8 MB."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +41,9 @@ class LMDViTSettings:
     width: int = 32
     """Channels of the first stage; all others follow (authors' code)."""
     window: int = 8
-    """Side of a window in features, an even number (authors' code)."""
+    """Side of a window in features, an even number from 2 to 32 (authors' code)."""
     depths: tuple[int, ...] = (1, 2, 8, 8, 2, 8, 8, 2, 1)
-    """Blocks of the nine stages (authors' code)."""
+    """Blocks of the nine stages, at most 1000 in all (authors' code)."""
     heads: tuple[int, ...] = (1, 2, 4, 8, 16, 16, 8, 4, 2)
     """Attention heads of the nine stages (authors' code)."""
     expansion: int = 4
@@ -59,13 +62,14 @@ class LMDViTSettings:
     def __post_init__(self) -> None:
         if self.width < 4 or self.width % 4:
             raise UsageError(f"width: got {self.width}, expected a multiple of 4, which the predictors' halves need")
-        if self.window < 2 or self.window % 2:
-            raise UsageError(f"window: got {self.window}, expected an even number of 2 or more")
+        if not 2 <= self.window <= LARGEST_WINDOW or self.window % 2:
+            raise UsageError(f"window: got {self.window}, expected an even number from 2 to {LARGEST_WINDOW}")
         if self.expansion < 1:
             raise UsageError(f"expansion: got {self.expansion}, expected 1 or more")
         for name, numbers in (("depths", self.depths), ("heads", self.heads)):
             if len(numbers) != len(STAGE_NAMES) or min(numbers) < 1:
                 raise UsageError(f"{name}: got {list(numbers)}, expected {len(STAGE_NAMES)} numbers of 1 or more")
+        check_blocks("depths", sum(self.depths))
         for stage, heads in enumerate(self.heads):
             if self.channels(stage) % heads:
                 raise UsageError(

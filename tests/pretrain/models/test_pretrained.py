@@ -11,12 +11,12 @@ import torch
 from million_ird.errors import DatasetError, StoreError, UsageError
 from pretrain.checkpoint import Checkpoint, Checkpoints, CheckpointSettings
 from pretrain.models.dynet import DyNet, DyNetSettings
+from pretrain.models.loading import load_weights
 from pretrain.models.pretrained import (
     CARD,
     CONFIG,
     WEIGHTS,
     from_pretrained,
-    load_weights,
     save_pretrained,
     weights_metadata,
 )

@@ -20,7 +20,8 @@ from pretrain.models.ghost.convert import convert_from_pretrained, ghostify
 from pretrain.models.ghost.freeze import SlicedGhostConvolution
 from pretrain.models.ghost.layer import GhostConvolution, GhostSettings
 from pretrain.models.ghost.network import GhostNetwork, GhostNetworkSettings, build_dense
-from pretrain.models.pretrained import load_weights, save_pretrained
+from pretrain.models.loading import load_weights
+from pretrain.models.pretrained import save_pretrained
 from pretrain.models.variants import WHOLE
 from pretrain.restore import Restorer, RestoreSettings
 from tests.pretrain.every_family import NETWORKS, network
