@@ -7,8 +7,9 @@ from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Any
 
-from million_ird import settings
 from million_ird.errors import UsageError
+from million_ird.plain_values import joined, toml_value
+from million_ird.settings_fields import field_docs, field_types, nested_settings, tag_of, type_name
 
 Note = Callable[[str], str]
 """Key path of a setting → what else is to be said of it, such as ", a path or URL"; "" for nothing."""
@@ -36,22 +37,22 @@ def rewrite(path: Path, begin: str, text: str) -> None:
 
 def _section(cls: Any, path: str, heading: str, introduction: str, level: int, note: Note) -> Iterator[str]:
     """The settings of one class, then those of the classes inside it."""
-    docs, types = settings.field_docs(cls), settings.field_types(cls)
+    docs, types = field_docs(cls), field_types(cls)
     inner = []
     yield from (heading, "")
     if introduction:
         yield from (introduction, "")
     for item in fields(cls):
-        name = f"{path}.{item.name}" if path else item.name
-        nested = settings.nested_settings(types[item.name])
+        name = joined(path, item.name)
+        nested = nested_settings(types[item.name])
         inner += [(name, each, docs[item.name] if each is nested[0] else "") for each in nested]
         if not nested:
-            kind = settings.type_name(types[item.name]) + note(name)
+            kind = type_name(types[item.name]) + note(name)
             yield f"- **`{item.name}`**{_default(item)}, {kind}. {docs[item.name]}"
     yield ""
     for name, each, doc in inner:
-        tag = settings.tag_of(each)
-        which = f" with {tag[0]} = {settings.toml_value(tag[1])}" if tag else ""
+        tag = tag_of(each)
+        which = f" with {tag[0]} = {toml_value(tag[1])}" if tag else ""
         yield from _section(each, name, f"{'#' * (level + name.count('.'))} `[{name}]`{which}", doc, level, note)
 
 
@@ -62,4 +63,4 @@ def _default(item: Field[Any]) -> str:
         value = item.default_factory()
     else:
         return " must be given"
-    return f" = `{settings.toml_value(value)}`"
+    return f" = `{toml_value(value)}`"

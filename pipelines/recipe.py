@@ -16,7 +16,7 @@ from typing import Any
 
 from blake3 import blake3
 
-from million_ird import recipe_files, settings
+from million_ird import plain_values, recipe_files, settings
 from million_ird.contamination.settings import ContaminationSettings
 from million_ird.duplicates.settings import DuplicateSettings
 from million_ird.errors import UsageError
@@ -104,15 +104,15 @@ class Recipe:
 
         Of a location only its last part counts, so that a moved recipe resumes; `PACE` is left out.
         """
-        return blake3(settings.canonical_json(_identity(self.resolved))).hexdigest(length=16)
+        return blake3(plain_values.canonical_json(_identity(self.resolved))).hexdigest(length=16)
 
     def differences(self, other: Mapping[str, Any]) -> list[str]:
         """What this recipe changes of another one's `resolved`: `section.key: old → new` lines."""
-        return settings.differences(_identity(other), _identity(self.resolved))
+        return plain_values.differences(_identity(other), _identity(self.resolved))
 
     def to_toml(self) -> str:
         """The recorded settings as a recipe file that gives this recipe again; one text only for one recipe."""
-        return settings.to_toml(self.resolved)
+        return plain_values.to_toml(self.resolved)
 
 
 def load_recipe(path_or_name: str, overrides: Iterable[str] = ()) -> Recipe:
@@ -127,7 +127,7 @@ def load_recipe(path_or_name: str, overrides: Iterable[str] = ()) -> Recipe:
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path_or_name} is no TOML: {error}") from None
     _locate(values, folder)
-    values = settings.apply_overrides(values, overrides)
+    values = plain_values.apply_overrides(values, overrides)
     _locate(values, ".")
     return recipe_from_dict({"name": stem, **values})
 
@@ -139,7 +139,7 @@ def recipe_from_dict(values: Mapping[str, Any]) -> Recipe:
 
 def recipe_with(values: Mapping[str, Any], overrides: Iterable[str] = ()) -> Recipe:
     """The recipe of plain values with `key=value` overrides, whose relative locations belong to the current folder."""
-    changed = settings.apply_overrides(values, overrides)
+    changed = plain_values.apply_overrides(values, overrides)
     _locate(changed, ".")
     return recipe_from_dict(changed)
 

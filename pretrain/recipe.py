@@ -16,7 +16,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from million_ird import recipe_files, settings
+from million_ird import plain_values, recipe_files, settings
 from million_ird.errors import UsageError
 from pretrain.checkpoint import CheckpointSettings
 from pretrain.compile import CompileSettings
@@ -127,11 +127,11 @@ class TrainingRecipe:
 
     def to_toml(self) -> str:
         """The settings as a recipe file that gives this recipe again."""
-        return settings.to_toml(self.resolved)
+        return plain_values.to_toml(self.resolved)
 
     def differences(self, other: Mapping[str, Any]) -> list[str]:
         """What this recipe changes of another one's `resolved`, as `section.key: old → new` lines; `FREE` left out."""
-        return settings.differences(_identity(other), _identity(self.resolved))
+        return plain_values.differences(_identity(other), _identity(self.resolved))
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ def load_recipe_as(
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path_or_name} is no TOML: {error}") from None
     located = _located(read, folder) | dict(values or {})
-    changed = _located(settings.apply_overrides(located, overrides), ".")
+    changed = _located(plain_values.apply_overrides(located, overrides), ".")
     return settings.from_dict(kind, {"name": stem, **changed})
 
 

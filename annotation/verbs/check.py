@@ -118,7 +118,8 @@ def _accept(arguments: argparse.Namespace, place: _Place, overrides: Overrides, 
 
 def _settings(arguments: argparse.Namespace) -> CheckSettings:
     from annotation.check.settings import CheckSettings
-    from million_ird.settings import apply_overrides, from_dict
+    from million_ird.plain_values import apply_overrides
+    from million_ird.settings import from_dict
 
     return from_dict(CheckSettings, apply_overrides({}, arguments.set))
 

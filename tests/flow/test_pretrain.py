@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from million_ird.settings import to_dict, toml_value
+from million_ird.plain_values import toml_value
+from million_ird.settings import to_dict
 from pretrain.checkpoint import Checkpoints, CheckpointSettings
 from pretrain.draw import DrawSettings, draw_variants
 from pretrain.logs import read_log

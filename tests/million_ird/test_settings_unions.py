@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import pytest
 
-from million_ird import settings
+from million_ird import plain_values, settings, settings_fields
 from million_ird.errors import UsageError
 from million_ird.settings_reference import reference
 
@@ -129,16 +129,16 @@ def test_it_goes_through_plain_values_and_toml_with_its_tag() -> None:
     assert plain["part"] == {"kind": "boxed", "inner": {"kind": "wheel", "spokes": 3}, "spokes": "none"}
     assert plain["spare"] == {"kind": "frame", "tubes": [2.0]}, "one spelling of a number"
     assert settings.from_dict(Bicycle, plain) == recipe
-    text = settings.to_toml(plain)
+    text = plain_values.to_toml(plain)
     assert "[part.inner]" in text and settings.from_dict(Bicycle, tomllib.loads(text)) == recipe
-    assert settings.differences(plain, settings.to_dict(Bicycle("x", Boxed(Wheel(4)), Frame((2,))))) == [
+    assert plain_values.differences(plain, settings.to_dict(Bicycle("x", Boxed(Wheel(4)), Frame((2,))))) == [
         "part.inner.spokes: 3 → 4"
     ]
 
 
 def test_overrides_set_the_tag_the_keys_and_the_whole_table() -> None:
     def changed(*overrides: str, **values: Any) -> object:
-        return read(settings.apply_overrides(values, overrides)).part
+        return read(plain_values.apply_overrides(values, overrides)).part
 
     assert changed("part.kind=frame") == Frame()
     assert changed("part.tubes=[4]", "part.kind=frame") == Frame((4.0,))
@@ -149,14 +149,14 @@ def test_overrides_set_the_tag_the_keys_and_the_whole_table() -> None:
 
 
 def test_keys_of_all_classes_are_known_once() -> None:
-    known = settings.known_keys(Bicycle)
+    known = settings_fields.known_keys(Bicycle)
     assert [key for key in known if key.startswith("part.")] == [
         *("part.kind", "part.spokes", "part.tubes"),
         *("part.inner", "part.inner.kind", "part.inner.tubes", "part.inner.spokes"),
     ]
-    assert settings.nested_settings(Wheel | Frame | None) == (Wheel, Frame)
-    assert settings.tag_of(Frame) == ("kind", "frame")
-    assert settings.tag_of(Bicycle) is None
+    assert settings_fields.nested_settings(Wheel | Frame | None) == (Wheel, Frame)
+    assert settings_fields.tag_of(Frame) == ("kind", "frame")
+    assert settings_fields.tag_of(Bicycle) is None
 
 
 def test_the_reference_has_a_section_for_each_class() -> None:

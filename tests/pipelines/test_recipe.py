@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from million_ird import settings
 from million_ird.errors import UsageError
+from million_ird.settings_fields import known_keys
 from pipelines.recipe import (
     LOCATIONS,
     NOT_RECORDED,
@@ -136,5 +136,5 @@ def test_execution_is_not_recorded() -> None:
 
 
 def test_the_lists_of_special_settings_name_real_ones() -> None:
-    known = settings.known_keys(Recipe)
+    known = known_keys(Recipe)
     assert {*PACE, *LOCATIONS, NOT_RECORDED} <= set(known)

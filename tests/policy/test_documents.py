@@ -15,7 +15,7 @@ import pytest
 from million_ird import __version__
 from million_ird.errors import UsageError
 from million_ird.screens import SCREENS
-from million_ird.settings import known_keys
+from million_ird.settings_fields import known_keys
 from pipelines.recipe import Recipe, bundled_recipes, load_recipe
 from pretrain.finetune.recipe import FinetuneRecipe, load_finetune_recipe
 from pretrain.recipe import PretrainRecipe

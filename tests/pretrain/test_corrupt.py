@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from million_ird.errors import UsageError
-from million_ird.settings import apply_overrides, from_dict
+from million_ird.plain_values import apply_overrides
+from million_ird.settings import from_dict
 from pretrain.corrupt import (
     CLEAN,
     GAUSSIAN,

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from million_ird.errors import UsageError
-from million_ird.settings import apply_overrides, from_dict
+from million_ird.plain_values import apply_overrides
+from million_ird.settings import from_dict
 from pretrain.masking import Crop, Fill, MaskSettings, cell_view, cells_across, fill, plan_cells
 
 

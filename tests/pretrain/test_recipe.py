@@ -151,22 +151,6 @@ def test_a_recipe_that_is_not_there_or_no_toml(tmp_path: Path) -> None:
         recipe_from_toml(PretrainRecipe, "= 3")
 
 
-def test_every_setting_has_its_documentation() -> None:
-    from million_ird.settings import field_docs, field_types, nested_settings
-
-    def undocumented(cls: type, path: str) -> list[str]:
-        docs: dict[str, str] = {}
-        for base in reversed(cls.__mro__[:-1]):
-            docs |= field_docs(base)
-        missing = [f"{path}.{name}" for name in field_types(cls) if not docs.get(name)]
-        for name, hint in field_types(cls).items():
-            for inner in nested_settings(hint):
-                missing += undocumented(inner, f"{path}.{name}")
-        return missing
-
-    assert undocumented(PretrainRecipe, "recipe") == []
-
-
 def test_other_kinds_of_recipe_are_read_in_the_same_way(tmp_path: Path) -> None:
     (tmp_path / "plain.toml").write_text("steps = 3\n")
     recipe = load_recipe_as(TrainingRecipe, str(tmp_path / "plain.toml"), ["batch=2"], {"steps": 5})

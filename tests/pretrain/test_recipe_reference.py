@@ -1,37 +1,21 @@
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from million_ird import settings
 from pretrain.finetune.recipe import FinetuneRecipe
 from pretrain.finetune.tasks import TaskSettings
 from pretrain.recipe import PretrainRecipe, bundled_recipes
 from pretrain.recipe_reference import recipe_reference
+from tests.undocumented import undocumented
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "training_recipes.md"
 
 
-def settings_classes(cls: Any) -> Iterator[type]:
-    yield cls
-    for hint in settings.field_types(cls).values():
-        for inner in settings.nested_settings(hint):
-            yield from settings_classes(inner)
-
-
 @pytest.mark.parametrize("recipe", [PretrainRecipe, FinetuneRecipe, TaskSettings], ids=lambda cls: cls.__name__)
-def test_every_setting_is_documented(recipe: Any) -> None:
-    undocumented = [
-        f"{cls.__name__}.{field.name}"
-        for cls in settings_classes(recipe)
-        for field in dataclasses.fields(cls)  # type: ignore[arg-type]
-        if not settings.field_docs(cls).get(field.name)
-    ]
-    assert undocumented == []
+def test_every_setting_is_documented(recipe: type) -> None:
+    assert undocumented(recipe) == []
 
 
 def test_the_reference_is_up_to_date() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from million_ird.errors import UsageError
 from million_ird.pixels import DecodeSettings, decode, read_header
+from million_ird.plain_values import to_toml
 from million_ird.records import Rejection
 from million_ird.screens import (
     DEFAULT_INTERVALS,
@@ -23,7 +24,7 @@ from million_ird.screens import (
     judge,
     measure_all,
 )
-from million_ird.settings import from_dict, to_dict, to_toml
+from million_ird.settings import from_dict, to_dict
 
 GOOD = {"short_side": 2000.0, "blockiness": 3.0, "entropy": 7.0, "jpeg_quality": None}
 

@@ -12,7 +12,8 @@ import torch
 from torch import nn
 
 from million_ird.errors import DatasetError, UsageError
-from million_ird.settings import from_dict, tag_of, to_dict
+from million_ird.settings import from_dict, to_dict
+from million_ird.settings_fields import tag_of
 from pretrain.models.carn import CARNSettings
 from pretrain.models.dynet import DyNetSettings
 from pretrain.models.edsr import EDSRSettings

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from million_ird.errors import UsageError
-from million_ird.settings import field_docs, from_dict, to_dict, to_toml
+from million_ird.plain_values import to_toml
+from million_ird.settings import from_dict, to_dict
+from million_ird.settings_fields import field_docs
 from pretrain.stream.settings import HoldoutSettings, StreamSettings
 
 
