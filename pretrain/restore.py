@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -17,11 +18,10 @@ from pretrain.images import Pixels
 from pretrain.levels import Picture, to_pixels
 from pretrain.memory import available_bytes, banded_peak_bytes, peak_bytes
 from pretrain.models.dynet import DyNet, DyNetSettings
-from pretrain.models.families import check_variants, family_of, for_inference, scale_of, settings_of
+from pretrain.models.families import check_variants, family_of, for_inference, scale_of, settings_of, tiles_for
 from pretrain.models.variants import AnyVariant, Variant
 from pretrain.picture_table import draw_table
 from pretrain.step import Precision, autocast
-from pretrain.tile_defaults import largest_whole, tiles_for
 from pretrain.tiles import restore_tiled
 
 Mode = Literal["whole", "tiled", "banded"]
@@ -115,7 +115,7 @@ class Restorer:
             return self.settings.mode
         available = available_bytes(self.device)
         whole, in_parts = self._needed("whole", height, width), self._needed(self._in_parts, height, width)
-        if whole <= available and height * width <= (largest_whole(self._network) or height * width):
+        if whole <= available and height * width <= (family_of(self._network).largest_whole or math.inf):
             return "whole"
         if in_parts <= available:
             return self._in_parts

@@ -19,7 +19,14 @@ from torch import Tensor, nn
 
 from million_ird.errors import UsageError
 from pretrain.models.listing import Listing
-from pretrain.models.upsampling import SCALES, MeanColour, check_scale, low_resolution, upsampler
+from pretrain.models.upsampling import (
+    SCALES,
+    MeanColour,
+    check_scale,
+    held_enlarging,
+    low_resolution,
+    upsampler,
+)
 
 STEPS = 3
 """Blocks of the network, and units of a block (paper)."""
@@ -54,6 +61,11 @@ class CARNSettings:
                 raise UsageError(f"{name}: got {getattr(self, name)}, expected 1 or more")
         if self.efficient and self.width % self.groups:
             raise UsageError(f"groups: {self.groups} do not divide the {self.width} channels")
+
+    def held(self, height: int, width: int) -> float:
+        """Numbers that tensors hold at a time at most, to restore an image; see `pretrain.memory`."""
+        last_block = 13  # what it and the network have gathered, joined and to be joined
+        return self.width * max(last_block, held_enlarging(self.scale)) * height * width
 
 
 class ResidualUnit(nn.Module):

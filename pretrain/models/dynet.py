@@ -93,6 +93,16 @@ class DyNetSettings:
         joined = features + _PROMPT_CHANNELS[name] * self.width / PUBLISHED_WIDTH
         return heads * max(round(joined / heads), features // heads + 1) - features
 
+    def held(self, height: int, width: int) -> float:
+        """Numbers that tensors hold at a time at most, to restore an image; see `pretrain.memory`."""
+        return self.held_per_pixel * height * width
+
+    @property
+    def held_per_pixel(self) -> int:
+        """Of it, what a pixel takes in the feed-forward of decoder level 1 (2 · `width` channels): six times its hidden
+        channels, and q, k and v besides."""
+        return 6 * int(2 * self.width * self.expansion) + 16 * self.width
+
 
 _LEVEL_OF = {"latent": 4, "level_3": 3, "level_2": 2, "level_1": 1}
 

@@ -21,7 +21,14 @@ from torch import Tensor, nn
 from million_ird.errors import UsageError
 from pretrain.models.limits import check_blocks
 from pretrain.models.listing import Listing
-from pretrain.models.upsampling import SCALES, MeanColour, check_scale, low_resolution, upsampler
+from pretrain.models.upsampling import (
+    SCALES,
+    MeanColour,
+    check_scale,
+    held_enlarging,
+    low_resolution,
+    upsampler,
+)
 
 LEVELS = 255.0
 """White inside the network: the published network counts in 8-bit levels."""
@@ -49,6 +56,10 @@ class EDSRSettings:
         check_blocks("blocks", self.blocks)
         if not 0 < self.residual_scale < math.inf:
             raise UsageError(f"residual_scale: got {self.residual_scale}, expected a number above 0")
+
+    def held(self, height: int, width: int) -> float:
+        """Numbers that tensors hold at a time at most, to restore an image; see `pretrain.memory`."""
+        return self.width * held_enlarging(self.scale) * height * width
 
 
 def baseline(scale: int) -> EDSRSettings:

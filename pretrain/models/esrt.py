@@ -26,7 +26,7 @@ from torch.nn import functional
 from million_ird.errors import UsageError
 from pretrain.models.limits import check_blocks
 from pretrain.models.listing import Listing
-from pretrain.models.upsampling import upsampler
+from pretrain.models.upsampling import held_enlarging, upsampler
 
 PATCH = 3
 """Side of the neighbourhood of a pixel that is its token (paper, section 3.3; authors' code)."""
@@ -97,6 +97,11 @@ class ESRTSettings:
     def inner(self) -> int:
         """Channels of attention, all heads together: half a token's."""
         return self.features // 2
+
+    def held(self, height: int, width: int) -> float:
+        """Numbers that tensors hold at a time at most, to restore an image; see `pretrain.memory`."""
+        tokens = 52 + self.blocks  # of the transformer: a pixel is nine times its channels
+        return self.width * max(tokens, held_enlarging(self.scale) + 4) * height * width
 
 
 class ResidualUnit(nn.Module):

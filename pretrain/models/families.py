@@ -1,7 +1,8 @@
 """The families of networks: what a recipe's `[model] family` may say, and what becomes of it.
 
-A new network is one more `Family` here and one more member of `ModelSettings`; training, judging and restoring know
-networks by what stands here alone.
+A new network is its module, one more `Family` here and one more member of `ModelSettings`. What training, judging and
+restoring must know of any network stands here and in its settings; they ask for a network by its class only where it
+alone can do something (DyNet runs variants and bands, LMD-ViT learns from masks, GhostSR is made of another network).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from torch import nn
 from million_ird.errors import UsageError
 from pretrain.models.carn import CARN, CARNSettings, EfficientUnit
 from pretrain.models.carn import ResidualUnit as CARNUnit
+from pretrain.models.dynet import MULTIPLE as DYNET_MULTIPLE
 from pretrain.models.dynet import DyNet, DyNetSettings
 from pretrain.models.edsr import EDSR, EDSRSettings, ResidualBlock
 from pretrain.models.esrt import ESRT, ESRTSettings, HighPreservingBlock
@@ -30,6 +32,7 @@ from pretrain.models.operations import Macs, count_macs
 from pretrain.models.rdn import RDN, RDNSettings, ResidualDenseBlock
 from pretrain.models.restormer import TransformerBlock
 from pretrain.models.variants import SHIPPED, WHOLE, AnyVariant, Variant, deepest
+from pretrain.tiles import Tiles
 
 ModelSettings = (
     DyNetSettings
@@ -46,6 +49,35 @@ ModelSettings = (
 
 def _macs(model: nn.Module, height: int, width: int) -> Macs:
     return count_macs(for_inference(model), 1, 3, height, width)
+
+
+def _plain_tiles(_settings: ModelSettings) -> Tiles:
+    """A pixel's neighbourhood reaches farther in theory (EDSR: 70 pixels), but counts for little there (measured in
+    docs/large_images.md)."""
+    return Tiles(256, 32)
+
+
+def _dynet_tiles(_settings: DyNetSettings) -> Tiles:
+    """A dataset patch (ours)."""
+    return Tiles(512, 32, DYNET_MULTIPLE)
+
+
+def _esrt_tiles(_settings: ESRTSettings) -> Tiles:
+    """Its attention takes the square of the pixels. Its authors cut what has more than 60,000 into parts that reach 10
+    pixels over their seams (their `forward_chop`). Its backbone halves the image once."""
+    return Tiles(240, 20, 2)
+
+
+def _grl_tiles(settings: GRLSettings) -> Tiles:
+    """The multiple of its windows and stripes next to 256 (ours)."""
+    multiple = settings.multiple
+    side = max(1, round(256 / multiple)) * multiple
+    return Tiles(side, 32 if side > multiple else 0, multiple)
+
+
+def _lmd_vit_tiles(settings: LMDViTSettings) -> Tiles:
+    """Multiples of its largest windows: all tiles then see the windows that the whole image has."""
+    return Tiles(4 * settings.multiple, settings.multiple, settings.multiple)
 
 
 @dataclass(frozen=True)
@@ -66,13 +98,19 @@ class Family:
     macs: Callable[[nn.Module, int, int], Macs] = field(default=_macs, kw_only=True)
     """Multiply-accumulates of one pass over an image of (height, width), in the form for inference; of LMD-ViT with
     every window kept."""
+    tiles: Callable[[Any], Tiles] = field(default=_plain_tiles, kw_only=True)
+    """Settings → the tiles that suit the network: sides that its windows divide, and no larger than it is worth."""
+    largest_whole: int | None = field(default=None, kw_only=True)
+    """Pixels above which mode `auto` cuts an image whatever the memory; None: there is no such number."""
+    halved_by_bf16: bool = field(default=True, kw_only=True)
+    """Whether tensors are half as large in bfloat16; GRL computes attention in float32 whatever the precision."""
 
 
 FAMILIES = (
-    Family("dynet", "DyNet", DyNetSettings, DyNet, (TransformerBlock,)),
-    Family("esrt", "ESRT", ESRTSettings, ESRT, (HighPreservingBlock,)),
-    Family("grl", "GRL", GRLSettings, GRL, (GRLBlock,)),
-    Family("lmd-vit", "LMD-ViT", LMDViTSettings, LMDViT, (LMDViTBlock,), macs=count_all_kept),
+    Family("dynet", "DyNet", DyNetSettings, DyNet, (TransformerBlock,), tiles=_dynet_tiles),
+    Family("esrt", "ESRT", ESRTSettings, ESRT, (HighPreservingBlock,), tiles=_esrt_tiles, largest_whole=60_000),
+    Family("grl", "GRL", GRLSettings, GRL, (GRLBlock,), tiles=_grl_tiles, halved_by_bf16=False),
+    Family("lmd-vit", "LMD-ViT", LMDViTSettings, LMDViT, (LMDViTBlock,), macs=count_all_kept, tiles=_lmd_vit_tiles),
     Family("edsr", "EDSR", EDSRSettings, EDSR, (ResidualBlock,)),
     Family("rdn", "RDN", RDNSettings, RDN, (ResidualDenseBlock,)),
     Family("carn", "CARN", CARNSettings, CARN, (CARNUnit, EfficientUnit)),
@@ -95,6 +133,18 @@ def settings_of(model: nn.Module) -> ModelSettings:
 def family_of(settings: ModelSettings) -> Family:
     """The family that settings belong to."""
     return next(family for family in FAMILIES if family.name == settings.family)
+
+
+def tiles_for(settings: ModelSettings, side: int | None = None, overlap: int | None = None) -> Tiles:
+    """Tiles of the side and overlap asked for, else of the network's own; the overlap of smaller tiles is smaller.
+
+    Raises:
+        UsageError: this network cannot be cut like that.
+    """
+    own = family_of(settings).tiles(settings)
+    side = own.side if side is None else side
+    most = side // 2 if side > own.multiple else 0
+    return Tiles(side, min(own.overlap, most) if overlap is None else overlap, own.multiple)
 
 
 def build_network(settings: ModelSettings, variants: Sequence[AnyVariant]) -> nn.Module:

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from million_ird.errors import UsageError
 from pretrain.models.limits import check_blocks
 from pretrain.models.listing import Listing
-from pretrain.models.upsampling import SCALES, check_scale, low_resolution, upsampler
+from pretrain.models.upsampling import SCALES, check_scale, held_enlarging, low_resolution, upsampler
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,13 @@ class RDNSettings:
             if getattr(self, name) < 1:
                 raise UsageError(f"{name}: got {getattr(self, name)}, expected 1 or more")
         check_blocks("blocks", self.blocks * self.layers)
+
+    def held(self, height: int, width: int) -> float:
+        """Numbers that tensors hold at a time at most, to restore an image; see `pretrain.memory`."""
+        gathered = self.blocks * self.width
+        last_block = 2 * self.width + 2 * (self.width + self.layers * self.growth)
+        enlarging = self.width * held_enlarging(self.scale)
+        return max(gathered + last_block, 2 * gathered + 3 * self.width, gathered + enlarging) * height * width
 
 
 class GrowingConvolution(nn.Module):

@@ -36,6 +36,12 @@ def upsampler(channels: int, scale: int, *, groups: int = 1, relu: bool = False)
     return nn.Sequential(*layers)
 
 
+def held_enlarging(scale: int) -> float:
+    """Times its channels what a pixel takes while it becomes scale² pixels, the last time of perhaps two: channels
+    before and after they are turned into pixels, and what went in."""
+    return 2 * scale**2 + 2
+
+
 def check_scale(scale: int) -> None:
     """Whether `scale` is one of `SCALES`.
 

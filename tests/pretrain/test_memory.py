@@ -15,7 +15,7 @@ from pretrain.models.carn import CARNSettings
 from pretrain.models.dynet import DyNetSettings
 from pretrain.models.edsr import EDSRSettings
 from pretrain.models.esrt import ESRTSettings
-from pretrain.models.families import ModelSettings, build_network, default_variants, for_inference
+from pretrain.models.families import FAMILIES, ModelSettings, build_network, default_variants, for_inference
 from pretrain.models.ghost.network import GhostNetworkSettings
 from pretrain.models.grl.settings import GRLSettings
 from pretrain.models.lmd_vit.settings import LMDViTSettings
@@ -35,6 +35,10 @@ NETWORKS: tuple[tuple[ModelSettings, int], ...] = (
     (GRLSettings(width=16, depths=(2,), window=8, stripe=(16, 32), scale=4, upsampler="shuffle"), 32),
     (GRLSettings(width=16, depths=(2,), window=16, stripe=(32, 64)), 64),
 )
+
+
+def test_no_family_is_missing() -> None:
+    assert {settings.family for settings, _ in NETWORKS} == {family.name for family in FAMILIES}
 
 
 @pytest.mark.parametrize(("settings", "side"), NETWORKS)

@@ -45,6 +45,10 @@ class GhostNetworkSettings:
         """Side of the result per side of the image."""
         return self.network.scale
 
+    def held(self, height: int, width: int) -> float:
+        """Numbers that tensors hold at a time at most, to restore an image; see `pretrain.memory`."""
+        return self.network.held(height, width) + self.network.width * height * width  # ghosts beside what is computed
+
 
 class GhostNetwork(nn.Module):
     """(B, 3, H, W), 0 to 1, any size → (B, 3, scale·H, scale·W), not clamped: the dense network, its layers converted.

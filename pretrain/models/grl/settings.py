@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 
 from million_ird.errors import UsageError
 from pretrain.models.limits import check_blocks
+from pretrain.models.upsampling import held_enlarging
 
 SizeName = Literal["tiny", "small", "base"]
 TaskName = Literal["sr", "dn", "jpeg", "motion", "defocus", "demosaic", "bsr"]
@@ -99,6 +100,15 @@ class GRLSettings:
     def multiple(self) -> int:
         """Height and width of the image are padded to a multiple of this: windows and stripes fit in, both ways."""
         return math.lcm(self.window, *self.stripe)
+
+    def held(self, height: int, width: int) -> float:
+        """Numbers that tensors hold at a time at most, to restore an image; see `pretrain.memory`."""
+        rows, columns = (-(-side // self.multiple) * self.multiple for side in (height, width))
+        in_steps = self.upsampler in ("shuffle", "nearest")
+        enlarging = 64 * (held_enlarging(self.scale) + 4) if in_steps else 0  # an upsampler in steps has 64 channels
+        stripe = self.stripe[0] * self.stripe[1]
+        biases = self.heads * max(self.window**4, stripe * stripe // self.anchor_factor**2)  # of all pairs
+        return max(18 * self.width, enlarging) * rows * columns + 2 * biases  # masks are added to them
 
     def drop_paths(self) -> list[list[float]]:
         """The probability for each block of each stage."""

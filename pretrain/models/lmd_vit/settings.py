@@ -89,6 +89,12 @@ class LMDViTSettings:
         """To what a picture's sides are padded, in pixels: the side of the bottleneck's windows (128)."""
         return self.window << max(LEVELS)
 
+    def held(self, height: int, width: int) -> float:
+        """Numbers that tensors hold at a time at most, to restore an image with all windows kept; see
+        `pretrain.memory`. They are held in full resolution."""
+        rows, columns = (-(-side // self.multiple) * self.multiple for side in (height, width))
+        return 42 * self.width * rows * columns
+
     @property
     def maps(self) -> tuple[DecisionMap, ...]:
         """The decision maps in the order in which they are made (16): one for each of a stage's first two blocks."""

@@ -31,16 +31,19 @@ from pretrain.models.families import (
     scale_of,
     settings_of,
     spares_parameters,
+    tiles_for,
 )
 from pretrain.models.ghost.anneal import ghost_layers
 from pretrain.models.ghost.network import DenseSettings, GhostNetworkSettings
 from pretrain.models.grl.network import GRL
-from pretrain.models.grl.settings import GRLSettings
+from pretrain.models.grl.settings import GRLSettings, preset
+from pretrain.models.lmd_vit.settings import LMDViTSettings
 from pretrain.models.operations import count_macs
 from pretrain.models.pretrained import WEIGHTS, from_pretrained, save_pretrained, weights_metadata
 from pretrain.models.variants import SHIPPED, SMALL, WHOLE, AnyVariant
 from pretrain.objective import LossSettings, objective_of
 from pretrain.step import StepSettings, accumulate_gradients
+from pretrain.tiles import Tiles
 from pretrain.weights import read_safetensors, safetensors_bytes
 from tests.pretrain.every_family import NETWORKS, batch_of, network, variants_of
 from tests.pretrain.models.test_card import front_matter
@@ -266,3 +269,34 @@ def test_a_config_of_another_family_is_not_passed_over(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"config\.json and model\.safetensors disagree about 'architecture'"):
         from_pretrained(tmp_path)
     assert json.loads(metadata["variants"]) == {"whole": []}
+
+
+@pytest.mark.parametrize(
+    ("settings", "tiles"),
+    [
+        (DyNetSettings(), Tiles(512, 32, 8)),
+        (ESRTSettings(), Tiles(240, 20, 2)),
+        (LMDViTSettings(), Tiles(512, 128, 128)),
+        (EDSRSettings(), Tiles(256, 32)),
+        (CARNSettings(), Tiles(256, 32)),
+        (GhostNetworkSettings(), Tiles(256, 32)),
+        (preset("tiny", "sr", 4), Tiles(256, 32, 64)),
+        (preset("small", "jpeg"), Tiles(288, 32, 144)),
+        (preset("tiny", "dn"), Tiles(256, 32, 128)),
+        (GRLSettings(stripe=(8, 512)), Tiles(512, 0, 512)),
+    ],
+)
+def test_each_has_tiles_of_its_own(settings: ModelSettings, tiles: Tiles) -> None:
+    assert tiles_for(settings) == tiles
+
+
+def test_what_is_asked_for_is_taken_and_the_overlap_of_smaller_tiles_is_smaller() -> None:
+    assert tiles_for(DyNetSettings(), 64, 8) == Tiles(64, 8, 8)
+    assert tiles_for(DyNetSettings(), 32) == Tiles(32, 16, 8)
+    assert tiles_for(LMDViTSettings(), 128) == Tiles(128, 0, 128)
+    with pytest.raises(UsageError, match="tile: got 200, expected a multiple of 128"):
+        tiles_for(LMDViTSettings(), 200)
+
+
+def test_only_esrt_is_cut_whatever_the_memory() -> None:
+    assert {family.name: family.largest_whole for family in FAMILIES if family.largest_whole} == {"esrt": 60_000}
