@@ -6,7 +6,7 @@ linear light over a background that stands still. `blur_locally` is the whole of
 
 from __future__ import annotations
 
-from million_ird.local_blur.model import LocalBlur, LocalBlurSettings, Movement
+from million_ird.local_blur.model import BlurredPair, LocalBlurSettings, Movement
 from million_ird.local_blur.synthesis import blur_locally
 
-__all__ = ["LocalBlur", "LocalBlurSettings", "Movement", "blur_locally"]
+__all__ = ["BlurredPair", "LocalBlurSettings", "Movement", "blur_locally"]

@@ -83,7 +83,7 @@ class Movement:
 
 
 @dataclass(frozen=True, slots=True)
-class LocalBlur:
+class BlurredPair:
     """A pair with its mask.
 
     Attributes:

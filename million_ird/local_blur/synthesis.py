@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from million_ird.errors import UsageError
 from million_ird.local_blur.exposure import Cutout, expose, freeze, from_linear, to_linear
-from million_ird.local_blur.model import LocalBlur, LocalBlurSettings, Movement
+from million_ird.local_blur.model import BlurredPair, LocalBlurSettings, Movement
 from million_ird.local_blur.objects import blob, snap, uncover
 
 Pixels = npt.NDArray[np.uint8]
@@ -19,7 +19,7 @@ _LEAST_SIDE = 32
 
 def blur_locally(
     photo: Pixels, rng: np.random.Generator, settings: LocalBlurSettings | None = None, other: Pixels | None = None
-) -> LocalBlur:
+) -> BlurredPair:
     """Blurs a part of a sharp photograph as if it had moved.
 
     Args:
@@ -116,7 +116,7 @@ def _finish(
     movements: tuple[Movement, ...],
     settings: LocalBlurSettings,
     rng: np.random.Generator,
-) -> LocalBlur:
+) -> BlurredPair:
     gain = float(1 + rng.uniform(-settings.gain, settings.gain))
     noise = float(rng.uniform(*settings.noise))
     displacement = rng.uniform(-settings.misalignment, settings.misalignment, 2)
@@ -130,4 +130,4 @@ def _finish(
         frames = [frame + rng.normal(0, noise, frame.shape).astype(np.float32) for frame in frames]
     first, second = (np.clip(np.rint(frame), 0, 255).astype(np.uint8) for frame in frames)
     shift = (float(displacement[0]), float(displacement[1]))
-    return LocalBlur(first, second, mask, movements, shift, gain, noise)
+    return BlurredPair(first, second, mask, movements, shift, gain, noise)

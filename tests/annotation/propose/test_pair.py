@@ -11,7 +11,7 @@ import pytest
 from annotation.propose import PairSettings, propose_pair
 from annotation.registration import RegistrationError
 from million_ird.errors import UsageError
-from million_ird.local_blur import LocalBlur, LocalBlurSettings, blur_locally
+from million_ird.local_blur import BlurredPair, LocalBlurSettings, blur_locally
 
 Pixels = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
@@ -24,7 +24,7 @@ def overlap(first: Mask, second: Mask) -> float:
     return float((first & second).sum() / max((first | second).sum(), 1))
 
 
-def made(photo: Pixels, other: Pixels, seed: int, settings: LocalBlurSettings = REAL) -> LocalBlur:
+def made(photo: Pixels, other: Pixels, seed: int, settings: LocalBlurSettings = REAL) -> BlurredPair:
     return blur_locally(photo, np.random.default_rng(seed), settings, other)
 
 

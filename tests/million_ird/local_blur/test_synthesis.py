@@ -8,13 +8,13 @@ import numpy.typing as npt
 import pytest
 
 from million_ird.errors import UsageError
-from million_ird.local_blur import LocalBlur, LocalBlurSettings, blur_locally
+from million_ird.local_blur import BlurredPair, LocalBlurSettings, blur_locally
 
 Pixels = npt.NDArray[np.uint8]
 Photo = Callable[[str], Pixels]
 
 
-def made(photo: Pixels, seed: int, **settings: object) -> LocalBlur:
+def made(photo: Pixels, seed: int, **settings: object) -> BlurredPair:
     return blur_locally(photo, np.random.default_rng(seed), LocalBlurSettings(**settings))  # type: ignore[arg-type]
 
 
