@@ -96,9 +96,9 @@ def with_own_names(sets: Sequence[PictureSet]) -> list[PictureSet]:
 def _find(folder: Path, depth: int) -> list[PictureSet]:
     folders = {path.name.lower(): path for path in entries(folder) if path.is_dir()}
     files = image_files(folder)
-    pairs = pairs_by_ending(folder)
+    pairs, alone = pairs_by_ending(folder)
     if pairs:
-        return [PictureSet(_name(folder), "deblur", "blur and sharp by ending", pairs, ())]
+        return [PictureSet(_name(folder), "deblur", "blur and sharp by ending", tuple(pairs), tuple(alone))]
     found = _paired_layout(folders, files) or _clean_layout(folder, folders, files)
     if found is not None:
         return [found]

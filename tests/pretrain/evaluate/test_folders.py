@@ -189,14 +189,22 @@ def test_the_tree_of_reloblur_has_its_test_part_and_masks(tmp_path: Path, begin:
     assert (found.degradation, found.is_clean) == ("deblur", False)
     assert [item.name for item in found.items] == ["s02/03/03_blur.png", "s10/00/00_blur.png"]
     assert [item.clean.name for item in found.items] == ["03_sharp.png", "00_sharp.png"]
+    assert [(left.path.name, left.reason) for left in found.left_out] == [
+        ("01_blur.png", "no clean picture of that name")
+    ]
     masks = [tree / "masks" / "test" / name for name in ("s02/03/03.png", "s10/00/00.png")]
     assert [item.mask for item in found.items] == masks
 
 
 def test_pairs_in_one_folder_are_told_apart_by_their_endings(tmp_path: Path) -> None:
-    write_pictures(tmp_path / "mine", "a_blur.png", "a_sharp.png", "b_blur.png", "c.png")
+    write_pictures(tmp_path / "mine", "a_blur.png", "a_sharp.png", "b_blur.png", "c.png", "d_sharp.png")
     write_pictures(tmp_path / "mine" / "masks", "a.png")
     found = _only(tmp_path / "mine")
     assert [(item.name, item.clean.name, item.mask and item.mask.name) for item in found.items] == [
         ("a_blur.png", "a_sharp.png", "a.png")
     ]
+    assert {left.path.name: left.reason for left in found.left_out} == {
+        "b_blur.png": "no clean picture of that name",
+        "c.png": "neither a _blur nor a _sharp picture, as the others are",
+        "d_sharp.png": "no degraded picture of that name",
+    }
