@@ -41,7 +41,14 @@ from pretrain.models.carn import CARNSettings
 from pretrain.models.dynet import DyNetSettings
 from pretrain.models.edsr import EDSRSettings, baseline
 from pretrain.models.esrt import ESRTSettings
-from pretrain.models.families import ModelSettings, build_network, default_variants, for_inference
+from pretrain.models.families import (
+    ModelSettings,
+    build_network,
+    default_variants,
+    for_inference,
+    settings_of,
+    tiles_for,
+)
 from pretrain.models.ghost.network import GhostNetworkSettings
 from pretrain.models.grl.settings import preset
 from pretrain.models.lmd_vit.settings import LMDViTSettings
@@ -154,15 +161,15 @@ def _tiles(clean: Pixels, checkpoints: list[str]) -> None:
         _compare(f"{name} | random", model, variant, seen, None, tiles)
     for place in checkpoints:
         network = from_pretrained(place)
-        scale = getattr(network.model, "scale", 1)
-        made = degraded_whole(degradings_of(network, place)[0].degradation, cut_to_multiple(clean, scale), "picture")
-        own = tuple(_own_tiles(network.model))
+        degradation = degradings_of(network, place)[0].degradation
+        made = degraded_whole(degradation, cut_to_multiple(clean, degradation.scale), "picture")
+        own = tuple(_own_tiles(settings_of(network.model)))
         _compare(f"{place} | trained", network.model, network.variant(), to_unit(made.input), made.target, own)
 
 
-def _own_tiles(model: nn.Module) -> Iterator[tuple[int, int]]:
+def _own_tiles(settings: ModelSettings) -> Iterator[tuple[int, int]]:
     """Small tiles of the sides that a network allows."""
-    multiple = getattr(getattr(model, "settings", None), "multiple", 1)
+    multiple = tiles_for(settings).multiple
     for side in (64, 128):
         if side % multiple == 0:
             yield from ((side, overlap) for overlap in (0, 16, 32) if overlap == 0 or side > multiple)

@@ -19,8 +19,8 @@ def peak_bytes(settings: ModelSettings, height: int, width: int, precision: Prec
     """About how many bytes it takes at most to restore one picture of (height, width) at once, weights aside; from
     above.
 
-    What tensors hold was counted in the widest place of each network by `benchmarks/large_images.py`, whose page is
-    docs/large_images.md. Attention is fused and never holds the products of all pairs.
+    What tensors hold was counted in the widest place of each network (`benchmarks/tiled_networks.py --parts memory`,
+    docs/large_images.md). Attention is fused and never holds the products of all pairs.
     """
     halved = precision == "bf16" and family_of(settings).halved_by_bf16
     return int(_SAFETY * settings.held(height, width) * (2 if halved else 4))

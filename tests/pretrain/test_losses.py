@@ -1,3 +1,5 @@
+"""Each loss against its formula in numpy, or the metric of that name; weighted by a mask, and differentiable."""
+
 from __future__ import annotations
 
 import numpy as np
