@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import overload
 
 from million_ird.errors import DatasetError
 from million_ird.order import hash_words
@@ -13,7 +12,8 @@ from million_ird.patches import Box
 from pretrain.crop import DamagedPatchError
 from pretrain.degradations import Degradation
 from pretrain.finetune.degradations import degradations_of
-from pretrain.finetune.pictures import DecodedPictures, Example, FilePicture, examples_of, survey
+from pretrain.finetune.examples import Example, examples_of, joined
+from pretrain.finetune.pictures import DecodedPictures, FilePicture, survey
 from pretrain.finetune.shrunk import shrunk
 from pretrain.finetune.tasks import TaskSettings
 from pretrain.finetune.triples import open_triples
@@ -82,40 +82,19 @@ def open_task(
     left_out = tuple(lost + unfit + damaged)
     fingerprints += [_treatment(settings, degradations), *map(_line, training)]
     training, held_out = ([shrunk(each, settings.shrink) for each in examples] for examples in (training, held_out))
-    joined: Sequence[Example] = training
+    everything: Sequence[Example] = training
     licences: Mapping[str, int] = {}
     if settings.dataset:
         from pretrain.finetune.patches import open_patches  # the stream, for those who need it
 
         patches = open_patches(settings.dataset, side, settings.shrink, hold_out, seed, say)
-        joined = Joined(training, patches.training) if training else patches.training
+        everything = joined(training, patches.training) if training else patches.training
         held_out += patches.held_out
         fingerprints.append(patches.fingerprint)
         licences = patches.licences
-    if not joined:
+    if not everything:
         raise DatasetError(f"tasks.{name}: {_nothing(settings, left_out)}")
-    return TaskData(name, settings, degradations, joined, held_out, left_out, digest(fingerprints), licences)
-
-
-class Joined(Sequence[Example]):
-    """Two sequences of examples, one after the other."""
-
-    def __init__(self, first: Sequence[Example], second: Sequence[Example]) -> None:
-        self._first, self._second = first, second
-
-    def __len__(self) -> int:
-        return len(self._first) + len(self._second)
-
-    @overload
-    def __getitem__(self, index: int) -> Example: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Example]: ...
-    def __getitem__(self, index: int | slice) -> Example | Sequence[Example]:
-        if isinstance(index, slice):
-            return [self[number] for number in range(*index.indices(len(self)))]
-        number = range(len(self))[index]
-        before = len(self._first)
-        return self._first[number] if number < before else self._second[number - before]
+    return TaskData(name, settings, degradations, everything, held_out, left_out, digest(fingerprints), licences)
 
 
 def _examples(

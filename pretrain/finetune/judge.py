@@ -13,8 +13,8 @@ from million_ird.patches import Box
 from pretrain.crop import DamagedPatchError
 from pretrain.degradations import Degraded
 from pretrain.degradations.resize import as_large
+from pretrain.finetune.examples import Example
 from pretrain.finetune.folders import TaskData
-from pretrain.finetune.pictures import Example
 from pretrain.finetune.samples import degraded_crop
 from pretrain.levels import Picture, to_unit
 from pretrain.local_blur.crops import choose_crop

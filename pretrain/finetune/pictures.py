@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,6 @@ from million_ird.pixels import decode_patch, read_header
 from million_ird.records import Rejection
 from pretrain.crop import DamagedPatchError
 from pretrain.images import AS_STORED, Pixels, decode_image, explain, read_image
-from pretrain.local_blur.masks import BlurMask
 from pretrain.pairs import LeftOut
 from pretrain.stream.index import Patch
 
@@ -26,7 +25,7 @@ _HEAD = 1 << 16
 _THREADS = 8
 
 
-class Picture(Protocol):
+class AnyPicture(Protocol):
     """A clean or degraded picture."""
 
     @property
@@ -144,20 +143,6 @@ class PatchPicture:
         return pixels
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
-    """What a sample is made of: a clean picture; where nothing degrades it, the degraded one of the same size, and the
-    mask of where that is blurred if there is one."""
-
-    clean: Picture
-    degraded: Picture | None = None
-    mask: BlurMask | None = None
-
-    @property
-    def key(self) -> str:
-        return (self.degraded or self.clean).key
-
-
 def survey(
     files: Iterable[tuple[str, Path]], decoded: DecodedPictures
 ) -> tuple[dict[Path, FilePicture], list[LeftOut]]:
@@ -189,21 +174,7 @@ def _look(key: str, path: Path, decoded: DecodedPictures) -> FilePicture | LeftO
     return FilePicture(key, path, header.width, header.height, nbytes, is_jpeg, decoded)
 
 
-def _rectangle(pixels: Pixels, picture: Picture, box: Box, name: str) -> Pixels:
+def _rectangle(pixels: Pixels, picture: AnyPicture, box: Box, name: str) -> Pixels:
     if pixels.shape[:2] != (picture.height, picture.width):
         raise DamagedPatchError(f"{name}: {pixels.shape[1]}×{pixels.shape[0]} pixels, not as before")
     return pixels[box.y : box.y + box.height, box.x : box.x + box.width]
-
-
-def examples_of(examples: Sequence[Example], side: int) -> tuple[list[Example], list[LeftOut]]:
-    """Those from which squares of `side` pixels can be cut; of a pair both must have one size."""
-    fit, unfit = [], []
-    for example in examples:
-        sizes = {(part.width, part.height) for part in (example.degraded, example.clean) if part is not None}
-        if len(sizes) > 1:
-            unfit.append(LeftOut(Path(example.key), "degraded and clean picture differ in size"))
-        elif min(*sizes.copy().pop()) < side:
-            unfit.append(LeftOut(Path(example.key), f"smaller than the crop of {side} pixels"))
-        else:
-            fit.append(example)
-    return fit, unfit

@@ -13,8 +13,9 @@ from million_ird.errors import DatasetError
 from million_ird.patches import Box
 from pretrain.crop import TURNS, DamagedPatchError, turned
 from pretrain.degradations import Degradation, Degraded
+from pretrain.finetune.examples import Example
 from pretrain.finetune.folders import TaskData
-from pretrain.finetune.pictures import Example, Picture
+from pretrain.finetune.pictures import AnyPicture
 from pretrain.finetune.sampler import Place, TaskSampler
 from pretrain.images import Pixels
 from pretrain.local_blur.crops import choose_crop
@@ -112,7 +113,7 @@ def degraded_crop(
     return degradation.degrade(clean.read(region), region, box, rng)
 
 
-def _draw(picture: Picture, side: int, scale: int, rng: np.random.Generator) -> tuple[Box, int]:
+def _draw(picture: AnyPicture, side: int, scale: int, rng: np.random.Generator) -> tuple[Box, int]:
     """A random square that begins at multiples of `scale`, and a turn."""
     x = scale * int(rng.integers((picture.width - side) // scale, endpoint=True))
     y = scale * int(rng.integers((picture.height - side) // scale, endpoint=True))

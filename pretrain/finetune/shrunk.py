@@ -8,7 +8,8 @@ import numpy as np
 
 from million_ird.patches import Box
 from pretrain.degradations import Downscale
-from pretrain.finetune.pictures import Example, Picture
+from pretrain.finetune.examples import Example
+from pretrain.finetune.pictures import AnyPicture
 from pretrain.images import Pixels
 
 
@@ -17,7 +18,7 @@ class ShrunkPicture:
     """A picture made smaller as super-resolution does it (`pretrain.degradations.resize.downscale`). Of its source only
     what a rectangle needs is read: the rectangle is that of the whole picture made smaller, bit for bit."""
 
-    source: Picture
+    source: AnyPicture
     by: Downscale
 
     @property

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pretrain.finetune.pictures import DecodedPictures, Example, PatchPicture
+from pretrain.finetune.examples import Example
+from pretrain.finetune.pictures import DecodedPictures, PatchPicture
 from pretrain.local_blur.index import Triples, read_triples
 from pretrain.local_blur.masks import BlurMask
 from pretrain.stream.cache import ShardCache, cache_folder

@@ -12,7 +12,7 @@ from PIL import Image
 
 from million_ird.patches import Box
 from pretrain.crop import DamagedPatchError
-from pretrain.finetune.pictures import DecodedPictures, Example, FilePicture, examples_of, survey
+from pretrain.finetune.pictures import DecodedPictures, FilePicture, survey
 from tests.pretrain.picture_files import Pixels, picture, write_picture
 
 _BOX = Box(8, 5, 32, 16)
@@ -79,20 +79,6 @@ def test_a_file_that_was_exchanged_since_is_damaged(tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(DamagedPatchError):
         pictures[path].read(_BOX)
-
-
-def test_small_pictures_and_unequal_pairs_are_no_examples(tmp_path: Path) -> None:
-    def made(name: str, height: int, width: int) -> FilePicture:
-        path = write_picture(tmp_path / name, picture(name, height, width))
-        return _survey(path)[0][path]
-
-    big, small, other = made("big.png", 40, 60), made("small.png", 60, 24), made("other.png", 40, 61)
-    fit, unfit = examples_of([Example(big), Example(small), Example(big, other), Example(big, big)], 32)
-    assert fit == [Example(big), Example(big, big)]
-    assert [(each.path.name, each.reason) for each in unfit] == [
-        ("small.png", "smaller than the crop of 32 pixels"),
-        ("other.png", "degraded and clean picture differ in size"),
-    ]
 
 
 def test_decoded_pictures_are_kept_up_to_a_limit_the_last_used_longest(tmp_path: Path) -> None:
