@@ -16,15 +16,10 @@ from pretrain import restore
 from pretrain.images import Pixels
 from pretrain.levels import Picture, to_unit
 from pretrain.memory import banded_peak_bytes, peak_bytes
-from pretrain.models.carn import CARNSettings
 from pretrain.models.dynet import DyNet, DyNetSettings
 from pretrain.models.edsr import EDSRSettings
 from pretrain.models.esrt import ESRTSettings
 from pretrain.models.families import ModelSettings, build_network, for_inference
-from pretrain.models.ghost.network import GhostNetworkSettings
-from pretrain.models.grl.settings import GRLSettings
-from pretrain.models.lmd_vit.settings import LMDViTSettings
-from pretrain.models.rdn import RDNSettings
 from pretrain.models.variants import WHOLE, Variant
 from pretrain.restore import (
     Mode,
@@ -36,6 +31,7 @@ from pretrain.restore import (
     side_by_side,
 )
 from pretrain.step import Precision
+from tests.pretrain.every_family import NETWORKS
 
 TINY = Variant.of("tiny", (2, 1, 1, 1))
 DEEPER = Variant.of("deeper", (3, 1, 1, 1))
@@ -137,19 +133,11 @@ def test_a_variant_that_the_network_has_not_is_refused_at_once() -> None:
         Restorer(model, DEEPER)
 
 
-SMALL_NETWORKS: tuple[ModelSettings, ...] = (
-    ESRTSettings(scale=3, width=8, blocks=1, heads=2),
-    EDSRSettings(scale=4, width=4, blocks=1),
-    RDNSettings(2, blocks=1, layers=1, growth=4, width=4),
-    CARNSettings(3, width=4),
-    GhostNetworkSettings(network=EDSRSettings(2, width=4, blocks=1)),
-    GRLSettings(width=4, depths=(2,), heads=1, window=4, stripe=(8, 16)),
-    GRLSettings(width=4, depths=(2,), heads=1, window=4, stripe=(8, 16), scale=2, upsampler="direct"),
-    LMDViTSettings(width=4, window=2, depths=(1,) * 9, heads=(1,) * 9),
-)
+OTHERS = {name: settings for name, settings in NETWORKS.items() if not isinstance(settings, DyNetSettings)}
+"""Networks without variants and bands."""
 
 
-@pytest.mark.parametrize("settings", SMALL_NETWORKS)
+@pytest.mark.parametrize("settings", OTHERS.values(), ids=list(OTHERS))
 def test_every_network_restores_pictures_of_any_size_whole_and_tiled(settings: ModelSettings, picture: Picture) -> None:
     torch.manual_seed(0)
     model = for_inference(build_network(settings, (WHOLE,)))
