@@ -1,4 +1,4 @@
-"""Rows of pictures with headings above and captions below, to look at."""
+"""Pictures to look at: rows of them with headings above and captions below, or a row alone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from pretrain.images import Pixels
 SMALL = 128
 """Pictures of at most so many pixels a side are shown twice as large: their pixels should be seen."""
 
-_GAP = 12
+_GAP, _NARROW_GAP = 12, 4
+"""Pixels between the pictures of a table, and of a row alone."""
 _TEXT = 15
 _BACKGROUND, _INK = (246, 246, 244), (40, 40, 40)
 
@@ -41,6 +42,12 @@ def draw_table(rows: Sequence[Sequence[Pixels]], headings: Sequence[str], captio
         if captions:
             draw.text((_GAP, y + height + 3), _fitted(captions[number], font, size[0] - 2 * _GAP), _INK, font)
     return np.asarray(table)
+
+
+def side_by_side(pictures: Sequence[Pixels]) -> Pixels:
+    """Pictures of one size in a row, (H, W, 3), with white between them."""
+    gap = np.full((len(pictures[0]), _NARROW_GAP, 3), 255, np.uint8)
+    return np.hstack([part for picture in pictures for part in (gap, picture)][1:])
 
 
 def _zoom(picture: Pixels) -> int:

@@ -26,9 +26,6 @@ from pretrain.tiles import restore_tiled
 
 Mode = Literal["whole", "tiled", "banded"]
 
-_GAP = 4
-"""Pixels of white between the pictures of a sheet."""
-
 
 @dataclass(frozen=True)
 class RestoreSettings:
@@ -191,18 +188,6 @@ def before_after(model: nn.Module, variants: Sequence[AnyVariant], pairs: Sequen
             rows.append([to_pixels(picture) for picture in (as_large(seen, clean), *finite, clean)])
     first = "input" if enlargement(*pairs[0]) == 1 else f"input, bicubic ×{enlargement(*pairs[0])}"
     return draw_table(rows, [first, *(variant.name for variant in variants), "clean"])
-
-
-def side_by_side(rows: Sequence[Sequence[Pixels]]) -> Pixels:
-    """Rows of pictures, all of one size, with white between them."""
-    height, width = rows[0][0].shape[:2]
-    shape = len(rows) * (height + _GAP) - _GAP, len(rows[0]) * (width + _GAP) - _GAP, 3
-    canvas = np.full(shape, 255, np.uint8)
-    for y, row in enumerate(rows):
-        for x, picture in enumerate(row):
-            top, left = y * (height + _GAP), x * (width + _GAP)
-            canvas[top : top + height, left : left + width] = picture
-    return canvas
 
 
 def _image(picture: Picture, device: torch.device) -> Tensor:

@@ -21,7 +21,8 @@ from pretrain.degradations.resize import as_large
 from pretrain.images import Pixels, explain, image_files_below
 from pretrain.kept_windows import draw_shares
 from pretrain.levels import Picture, to_pixels, to_unit
-from pretrain.restore import TooLargeError, side_by_side
+from pretrain.picture_table import side_by_side
+from pretrain.restore import TooLargeError
 from pretrain.restore_degraded import Degrader
 
 
@@ -152,7 +153,7 @@ def _do(job: Job, store: Store, restore: Callable[[Picture], Picture], wanted: W
         outcome.gains += [(before, after) for before, after in [scores] if before is not None and after is not None]
     if wanted.compare:
         pictures = [_before(seen, restored), restored] + ([made.target] if made is not None else [])
-        store.write(job.comparison, encode_png(side_by_side([pictures])))
+        store.write(job.comparison, encode_png(side_by_side(pictures)))
     if shares is not None:
         store.write(job.windows, encode_png(draw_shares(to_pixels(seen), shares[..., 0])))
     store.write(job.restored, encode_png(restored))

@@ -33,15 +33,15 @@ good it is, in dB: more is better. Infinite where there is nothing to improve.""
 
 MOST_DB = 100.0
 """What a perfectly restored picture counts, so that means stay finite."""
+_SHOWN_SIDE = 256
+"""Pixels, the largest side of what a picture of the validation shows."""
+_LEFT_OUT = -math.inf
+"""In the place of a damaged pair's score."""
 
 
 def rgb_psnr(_index: int, restored: Picture, clean: Picture) -> float:
     """PSNR over RGB, the score of a task that has no other."""
     return psnr(restored, clean, 1.0)
-
-
-_SHOWN_SIDE = 256
-_LEFT_OUT = -math.inf
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,6 @@ class ValidationSettings:
     """Standard deviation of their Gaussian noise in levels of 255; neither rounded nor clipped."""
     batch: int = 32
     """Crops restored at a time; whole patches go one by one."""
-
     pictures: int = 4
     """Pairs of each task that are shown as a picture, beside what each variant makes of them; 0: none."""
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pretrain.images import Pixels
-from pretrain.picture_table import SMALL, draw_table
+from pretrain.picture_table import SMALL, draw_table, side_by_side
 
 
 def flat(level: int, side: int = 8) -> Pixels:
@@ -39,3 +39,11 @@ def test_headings_and_captions_are_drawn_and_cut_to_what_fits() -> None:
 def test_a_row_must_have_a_picture_for_every_heading() -> None:
     with pytest.raises(ValueError, match="zip"):
         draw_table([[flat(10)]], ["a", "b"])
+
+
+def test_pictures_of_a_row_have_white_between_them() -> None:
+    one = np.arange(60, dtype=np.uint8).reshape(4, 5, 3)
+    np.testing.assert_array_equal(side_by_side([one]), one)
+    two = side_by_side([one, one])
+    assert two.shape == (4, 5 + 4 + 5, 3) and (two[:, 5:9] == 255).all()
+    np.testing.assert_array_equal(two[:, 9:], one)

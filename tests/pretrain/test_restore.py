@@ -28,7 +28,6 @@ from pretrain.restore import (
     TooLargeError,
     before_after,
     choose_device,
-    side_by_side,
 )
 from pretrain.step import Precision
 from tests.pretrain.every_family import NETWORKS
@@ -220,8 +219,3 @@ def test_a_sheet_shows_input_every_variant_and_clean() -> None:
     assert [[picture[0, 0, 0] for picture in row] for row in rows] == [[51, 102, 0, 0], [102, 153, 0, 0]]
     picture = before_after(_Brighter(), variants, [(seen, clean) for seen in flat])
     assert picture.dtype == np.uint8 and {51, 102, 153} <= set(np.unique(picture[..., 0]))
-
-
-def test_a_sheet_of_one_picture_is_that_picture() -> None:
-    one = np.arange(60, dtype=np.uint8).reshape(4, 5, 3)
-    np.testing.assert_array_equal(side_by_side([[one]]), one)
