@@ -7,6 +7,7 @@ measured that way. All else is as strict as in the dataset (see docs/decoding.md
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,11 +76,24 @@ def read_image(path: Path) -> Pixels | Rejection:
 
     A file that cannot be read is rejected as `unreadable_file`, all else by the reasons of docs/decoding.md.
     """
+    data = file_bytes(path)
+    return data if isinstance(data, Rejection) else decode_image(data)
+
+
+def file_bytes(path: Path) -> bytes | Rejection:
+    """The bytes of a file that may be a picture; or why there are none: `unreadable_file` or `too_many_bytes`.
+
+    What is no plain file is not opened: a pipe would be waited for, and a device has no end.
+    """
     try:
-        data = path.read_bytes()
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            return Rejection(step="decode", reason="unreadable_file", detail="no plain file")
+        if found.st_size > AS_STORED.max_nbytes:
+            return Rejection(step="decode", reason="too_many_bytes", measured=float(found.st_size))
+        return path.read_bytes()
     except OSError as error:
         return Rejection(step="decode", reason="unreadable_file", detail=error.strerror or type(error).__name__)
-    return decode_image(data)
 
 
 def decode_image(data: bytes) -> Pixels | Rejection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 from collections import Counter
@@ -11,29 +12,20 @@ from pathlib import Path
 
 import numpy as np
 
-from million_ird.errors import UsageError
+from million_ird.errors import StoreError, UsageError
 from million_ird.fingerprint import UPRIGHT, transformed
 from million_ird.pixels import DecodeSettings, decode, encode_png, read_header
 from million_ird.progress import Progress
 from million_ird.records import Rejection
 from million_ird.store import Store
 from pretrain.degradations.resize import as_large
-from pretrain.images import Pixels, explain, image_files_below
+from pretrain.images import Pixels, explain, file_bytes, image_files_below
 from pretrain.kept_windows import draw_shares
 from pretrain.levels import Picture, to_pixels, to_unit
 from pretrain.picture_table import side_by_side
 from pretrain.restore import TooLargeError
 from pretrain.restore_degraded import Degrader
-
-
-@dataclass(frozen=True)
-class Job:
-    """One picture to restore. Names of outputs are relative to the place they go to."""
-
-    source: Path
-    restored: str
-    comparison: str
-    windows: str
+from pretrain.restore_names import Job, job_of, plan_names
 
 
 @dataclass(frozen=True)
@@ -72,21 +64,27 @@ def plan_jobs(source: Path, out: str) -> tuple[str, list[Job]]:
     below `out`, as PNG. Where two have one name but for the suffix, their outputs keep it: `a.jpg.png`, `a.bmp.png`.
 
     Raises:
-        UsageError: nothing to restore, or outputs would lie among the inputs.
+        UsageError: nothing to restore, outputs would lie among the inputs, or two would have one name.
     """
+    if not out:
+        raise UsageError("--out: name a folder, or FILE.png for one picture")
     if source.is_dir():
         files = image_files_below(source)
         if not files:
             raise UsageError(f"{source} holds no file that could be a picture")
         if _is_within(out, source):
             raise UsageError(f"--out {out} lies in {source}: the results would be taken for pictures to restore")
-        return out, _jobs(source, files)
+        jobs = plan_names(source, files)
+        homes = {str(Path(job.restored).parent) for job in jobs}
+        if "://" not in out and any(_is_within(str(Path(out, home)), source) for home in homes):
+            raise UsageError(f"--out {out}: some results would lie in {source}, in place of its pictures")
+        return out, jobs
     if not source.exists():
         raise UsageError(f"there is no file or folder {source}")
-    place, jobs = out, _jobs(source.parent, [source])
+    place, jobs = out, plan_names(source.parent, [source])
     if out.lower().endswith(".png"):
         place, _, name = f"./{out}".rpartition("/") if "/" not in out else out.rpartition("/")
-        jobs = [_job(source, name[: -len(".png")], name)]
+        jobs = [job_of(source, name[: -len(".png")], name)]
     if "://" not in out and Path(place or "/", jobs[0].restored).expanduser().resolve() == source.resolve():
         raise UsageError(f"--out {out}: the result would replace the picture itself")
     return place or "/", jobs
@@ -117,11 +115,12 @@ def restore_files(
         outcome.metric = wanted.degrader.metric
     try:
         for job in jobs:
-            outputs = [job.restored] + [job.comparison] * wanted.compare + [job.windows] * (wanted.windows is not None)
-            if not wanted.overwrite and all(store.exists(name) for name in outputs):
+            if not wanted.overwrite and all(store.exists(name) for name in _outputs(job, wanted)):
                 outcome.there_already += 1
             else:
-                reason = _do(job, store, restore, wanted, outcome)
+                with store.spool():  # a place that cannot be written is told before hours of work
+                    pass
+                reason = _done_or_why_not(job, store, restore, wanted, outcome)
                 if reason:
                     outcome.refused[reason.partition(":")[0]] += 1
                     progress.line(f"refused {printable(job.source)}: {reason}")
@@ -129,6 +128,22 @@ def restore_files(
     finally:
         store.sweep()
     return outcome
+
+
+def _outputs(job: Job, wanted: Wanted) -> list[str]:
+    return [job.restored] + [job.comparison] * wanted.compare + [job.windows] * (wanted.windows is not None)
+
+
+def _done_or_why_not(
+    job: Job, store: Store, restore: Callable[[Picture], Picture], wanted: Wanted, outcome: Outcome
+) -> str:
+    """`_do`, and the reason where the file system takes no such name."""
+    try:
+        return _do(job, store, restore, wanted, outcome)
+    except StoreError as error:
+        if isinstance(error.__cause__, OSError) and error.__cause__.errno in (errno.ENAMETOOLONG, errno.EILSEQ):
+            return f"name: {error.__cause__.strerror}"
+        raise
 
 
 def _do(job: Job, store: Store, restore: Callable[[Picture], Picture], wanted: Wanted, outcome: Outcome) -> str:
@@ -171,14 +186,9 @@ def read_upright(path: Path) -> Pixels | Rejection:
 
     Judged as in a dataset (docs/decoding.md). A file that cannot be read is rejected as `unreadable_file`.
     """
-    settings = DecodeSettings()
-    try:
-        too_large = path.stat().st_size > settings.max_nbytes
-        data = b"" if too_large else path.read_bytes()
-    except OSError as error:
-        return Rejection(step="decode", reason="unreadable_file", detail=error.strerror or type(error).__name__)
-    if too_large:
-        return Rejection(step="decode", reason="too_many_bytes", detail=f"more than {settings.max_nbytes:,}")
+    settings, data = DecodeSettings(), file_bytes(path)
+    if isinstance(data, Rejection):
+        return data
     header = read_header(data, settings)
     if isinstance(header, Rejection):
         return header
@@ -208,18 +218,6 @@ def summary(outcome: Outcome, place: str, variant: str) -> str:
 def printable(path: Path) -> str:
     """A path as text that any terminal takes; bytes that are no UTF-8 become replacement characters."""
     return os.fsencode(path).decode("utf-8", "replace")
-
-
-def _jobs(root: Path, files: Sequence[Path]) -> list[Job]:
-    names = [path.relative_to(root).as_posix() for path in files]
-    stems = [path.relative_to(root).with_suffix("").as_posix() for path in files]
-    several = Counter(stem.casefold() for stem in stems)  # some file systems do not tell A from a
-    bases = [name if several[stem.casefold()] > 1 else stem for name, stem in zip(names, stems, strict=True)]
-    return [_job(path, base, f"{base}.png") for path, base in zip(files, bases, strict=True)]
-
-
-def _job(source: Path, base: str, restored: str) -> Job:
-    return Job(source, restored, f"{base}.compared.png", f"{base}.windows.png")
 
 
 def _is_within(out: str, folder: Path) -> bool:

@@ -19,7 +19,7 @@ from pretrain.degradations import Degraded
 from pretrain.evaluate.degradings import Degrading
 from pretrain.evaluate.picture_set import Item
 from pretrain.evaluate.protocols import Noise, Protocol
-from pretrain.images import AS_STORED, Pixels, decode_image, explain
+from pretrain.images import AS_STORED, Pixels, decode_image, explain, file_bytes
 from pretrain.pairs import LeftOut
 
 _WHITE = 128
@@ -69,10 +69,9 @@ class _Picture:
 
 
 def _read(path: Path, decoded: Callable[[bytes], Pixels | Rejection]) -> _Picture | LeftOut:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        return LeftOut(path, f"cannot be read: {error.strerror}")
+    data = file_bytes(path)
+    if isinstance(data, Rejection):
+        return LeftOut(path, explain(data))
     pixels = decoded(data)
     return LeftOut(path, explain(pixels)) if isinstance(pixels, Rejection) else _Picture(pixels, checksum(data))
 

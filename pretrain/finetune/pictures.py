@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -160,12 +161,15 @@ def survey(
 
 def _look(key: str, path: Path, decoded: DecodedPictures) -> FilePicture | LeftOut:
     try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):  # a pipe would be waited for
+            return LeftOut(path, "cannot be read: no plain file")
+        nbytes = found.st_size
         with path.open("rb") as file:
             data = file.read(_HEAD)
             header = read_header(data, AS_STORED)
             if isinstance(header, Rejection):  # perhaps only because the header goes on
-                header = read_header(data + file.read(), AS_STORED)
-        nbytes = path.stat().st_size
+                header = read_header(data + file.read(AS_STORED.max_nbytes), AS_STORED)
     except OSError as error:
         return LeftOut(path, f"cannot be read: {error.strerror}")
     if isinstance(header, Rejection):

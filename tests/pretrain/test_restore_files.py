@@ -312,3 +312,51 @@ def test_a_file_may_not_replace_itself_through_its_folder(tmp_path: Path) -> Non
 
 def test_names_of_any_bytes_can_be_said() -> None:
     assert printable(Path(os.fsdecode(b"in/caf\xe9.png"))) == "in/caf\ufffd.png"
+
+
+def test_a_pipe_and_a_device_are_refused_and_never_opened(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "in", "a.png")
+    os.mkfifo(tmp_path / "in/pipe.png")
+    (tmp_path / "in/endless.jpg").symlink_to("/dev/zero")
+    outcome, lines = _restore(tmp_path / "in", tmp_path / "out")
+    assert outcome.restored == 1 and outcome.refused == {"unreadable_file": 2}
+    assert all("no plain file" in line for line in lines)
+
+
+def test_a_file_larger_than_any_photograph_is_not_read(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "in", "a.png")
+    with (tmp_path / "in/hole.png").open("wb") as file:
+        file.truncate(1 << 40)
+    outcome, _ = _restore(tmp_path / "in", tmp_path / "out")
+    assert outcome.restored == 1 and outcome.refused == {"too_many_bytes": 1}
+
+
+def test_a_name_too_long_for_its_result_costs_a_line(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "in", "b.png", f"{'x' * 251}.png")
+    outcome, lines = _restore(tmp_path / "in", tmp_path / "out", compare=True)
+    assert outcome.restored == 1 and outcome.refused == {"name": 1}
+    assert lines[0].endswith("name: File name too long")
+    assert not (tmp_path / "out/.part").exists()
+
+
+def test_results_in_place_of_pictures_are_refused_though_the_place_lies_above(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "in", "a.png", "in/a.png")
+    with pytest.raises(UsageError, match="some results would lie in"):
+        plan_jobs(tmp_path / "in", str(tmp_path))
+    with pytest.raises(UsageError, match="--out: name a folder"):
+        plan_jobs(tmp_path / "in", "")
+
+
+def test_a_place_that_cannot_be_written_is_told_before_anything_is_computed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_pictures(tmp_path / "in", "a.png")
+
+    def refuses(self: Path, *arguments: object, **more: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(Path, "mkdir", refuses)
+    computed: list[Picture] = []
+    with pytest.raises(StoreError, match="the file system is read-only: choose another --out"):
+        _restore(tmp_path / "in", tmp_path / "out", lambda seen: computed.append(seen) or seen)  # type: ignore[func-returns-value]
+    assert not computed
