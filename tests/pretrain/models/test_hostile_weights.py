@@ -88,7 +88,7 @@ def test_a_tensor_larger_than_any_memory_is_not_read(saved: Path, tmp_path: Path
             handle.truncate(8 + len(text) + nbytes)
         except OSError:
             pytest.skip("this file system has no files of 4 TB")
-    with pytest.raises(DatasetError, match="its weights are more than 1 tensors|there is no memory"):
+    with pytest.raises(DatasetError, match=r"its weights are more than 1 tensors|there is no memory"):
         from_pretrained(file)
 
 
