@@ -18,7 +18,7 @@ from pretrain.images import Pixels
 from pretrain.levels import Picture, to_pixels
 from pretrain.memory import available_bytes, banded_peak_bytes, peak_bytes
 from pretrain.models.dynet import DyNet, DyNetSettings
-from pretrain.models.families import check_variants, family_of, for_inference, scale_of, settings_of, tiles_for
+from pretrain.models.families import check_runs, family_of, for_inference, scale_of, settings_of, tiles_for
 from pretrain.models.variants import AnyVariant, Variant
 from pretrain.picture_table import draw_table
 from pretrain.step import Precision, autocast
@@ -76,10 +76,8 @@ class Restorer:
     ) -> None:
         settings, self.variant, self.device = settings or RestoreSettings(), variant, device or torch.device("cpu")
         self._network = settings_of(model)
-        check_variants(self._network, [variant])
-        if isinstance(model, DyNet) and isinstance(variant, Variant):
-            model.check_variant(variant)
-        elif settings.mode == "banded":
+        check_runs(model, [variant])
+        if settings.mode == "banded" and not isinstance(model, DyNet):
             title = family_of(self._network).title
             raise UsageError(f"mode banded: DyNet alone can be run in bands; {title} is restored whole or tiled")
         self._tiles = tiles_for(self._network, settings.tile, settings.overlap)

@@ -179,6 +179,18 @@ def check_variants(settings: ModelSettings, variants: Sequence[AnyVariant]) -> N
             )
 
 
+def check_runs(model: nn.Module, variants: Sequence[AnyVariant]) -> None:
+    """Whether a network itself can run variants: its family can, and a DyNet that shares no blocks has enough of them.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    check_variants(settings_of(model), variants)
+    for variant in variants:
+        if isinstance(model, DyNet) and isinstance(variant, Variant):
+            model.check_variant(variant)
+
+
 def check_colours(settings: ModelSettings) -> None:
     """Whether a network takes the pictures there are: in RGB.
 

@@ -26,7 +26,7 @@ from million_ird.store import Store, explained
 from pretrain.models.blueprint import blueprint
 from pretrain.models.card import model_card
 from pretrain.models.dynet import DyNet, DyNetSettings
-from pretrain.models.families import ModelSettings, build_network, check_colours, check_variants, settings_of
+from pretrain.models.families import ModelSettings, build_network, check_colours, check_runs, settings_of
 from pretrain.models.loading import check_finite, compare_shapes, load_weights, one_line
 from pretrain.models.promptir import from_published, is_published
 from pretrain.models.variants import LARGE, SHIPPED, AnyVariant, Variant, named, variant_of
@@ -111,10 +111,7 @@ def _check(model: nn.Module, variants: Sequence[AnyVariant]) -> None:
     if not variants:
         raise UsageError("a network has at least one variant")
     check_colours(settings_of(model))
-    check_variants(settings_of(model), variants)
-    for variant in variants:
-        if isinstance(model, DyNet) and isinstance(variant, Variant):
-            model.check_variant(variant)
+    check_runs(model, variants)
 
 
 def from_pretrained(location: str | Path) -> Pretrained:
