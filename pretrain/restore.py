@@ -26,6 +26,10 @@ from pretrain.tiles import restore_tiled
 
 Mode = Literal["whole", "tiled", "banded"]
 
+_SURE = 2 / 3
+"""Part of the memory estimated from above that is sure to be needed (docs/large_images.md; by LMD-ViT, where it keeps
+most windows)."""
+
 
 @dataclass(frozen=True)
 class RestoreSettings:
@@ -104,11 +108,12 @@ class Restorer:
         """How a picture of that size will be restored.
 
         Raises:
-            TooLargeError: mode `auto`, and not even bands or tiles of it fit into memory.
+            TooLargeError: it is sure not to fit into memory in that mode; of `auto`, in bands or tiles.
         """
-        if self.settings.mode != "auto":
-            return self.settings.mode
         available = available_bytes(self.device)
+        if self.settings.mode != "auto":
+            self._check_fits(self.settings.mode, height, width, available)
+            return self.settings.mode
         whole, in_parts = self._needed("whole", height, width), self._needed(self._in_parts, height, width)
         if whole <= available and height * width <= (family_of(self._network).largest_whole or math.inf):
             return "whole"
@@ -119,6 +124,15 @@ class Restorer:
             f"{width}×{height} pixels need about {in_parts / 1e9:.1f} GB in {parts}, "
             f"and {available / 1e9:.1f} GB are free{self._advice(self._in_parts)}"
         )
+
+    def _check_fits(self, mode: Mode, height: int, width: int, available: int) -> None:
+        """The system ends a process that takes more memory than there is; it must not come to that."""
+        least = self._needed(mode, height, width) * _SURE
+        if least > available:
+            raise TooLargeError(
+                f"{width}×{height} pixels need {least / 1e9:.1f} GB or more in mode {mode}, and "
+                f"{available / 1e9:.1f} GB are free{self._advice(mode)}"
+            )
 
     @property
     def _in_parts(self) -> Literal["banded", "tiled"]:
@@ -131,7 +145,7 @@ class Restorer:
         if mode == "whole":
             return peak_bytes(self._network, height, width, precision)
         side = self._tiles.side
-        sums = 4 * 4 * height * width * self.scale**2  # the result and its weights, float32
+        sums = 20 * height * width * self.scale**2  # the result and its weights in float32, and the result in levels
         return peak_bytes(self._network, min(side, height), min(side, width), precision) + sums
 
     def _run(self, image: Tensor, mode: Mode) -> Tensor:

@@ -10,10 +10,12 @@ import contextlib
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
+from million_ird.errors import MillionIrdError
 from pretrain.ranks import Ranks
 
 EXIT_RESUMABLE = 75
@@ -22,7 +24,33 @@ EXIT_RESUMABLE = 75
 EXIT_INTERRUPTED = 130
 """The same after Ctrl-C: 128 + SIGINT, as shells have it."""
 
+EXIT_TERMINATED = 143
+"""SIGTERM ended it: 128 + SIGTERM, as shells have it."""
+
 _WATCHED = (signal.SIGTERM, signal.SIGINT)
+
+
+class TerminatedError(MillionIrdError):
+    """SIGTERM, in work of which every finished piece is kept and nothing else."""
+
+    exit_code = EXIT_TERMINATED
+
+
+@contextlib.contextmanager
+def ended_in_order() -> Iterator[None]:
+    """Inside, SIGTERM raises `TerminatedError`, so that what was being written is removed on the way out."""
+
+    def heard(number: int, frame: FrameType | None) -> None:
+        raise TerminatedError("told to stop (SIGTERM): run the same command again to go on")
+
+    if threading.current_thread() is not threading.main_thread():  # elsewhere Python allows no handlers
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, heard)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class StopRequest:

@@ -12,8 +12,10 @@ from pretrain.evaluate.degradings import Degrading
 from pretrain.evaluate.items import read_item
 from pretrain.evaluate.picture_set import Item, PictureSet
 from pretrain.evaluate.protocols import Noise, Protocol
+from pretrain.images import shown_name
 from pretrain.levels import Picture, to_unit
 from pretrain.pairs import LeftOut
+from pretrain.restore import TooLargeError
 
 Restore = Callable[[Picture], Picture]
 """A picture (H, W, 3), float32 in about [0, 1] → the restored one, (scale · H, scale · W, 3)."""
@@ -81,7 +83,7 @@ def measure(
         after_picture: told how many pictures are done, and of how many; one counts once for each degradation.
 
     Raises:
-        DatasetError: not one usable picture in a set.
+        DatasetError: not one usable picture in any set.
     """
     noise = protocol.make_noise()
     rounds = [(each, how) for each in sets for how in (degradings if each.is_clean else [None])]
@@ -98,15 +100,19 @@ def measure(
             done += 1
             if after_picture is not None:
                 after_picture(done, total)
-        scores.append(_set_score(each, how, images, left_out))
+        scores.append(SetScore(each, how, tuple(images), tuple(left_out)))
+    _check_any(scores)
     return scores
 
 
-def _set_score(each: PictureSet, how: Degrading | None, images: list[ImageScore], left_out: list[LeftOut]) -> SetScore:
-    if not images:
-        reason = f"; the first: {left_out[0].path.name}: {left_out[0].reason}" if left_out else ""
-        raise DatasetError(f"test set {each.name}: none of {len(left_out)} pictures can be used{reason}")
-    return SetScore(each, how, tuple(images), tuple(left_out))
+def _check_any(scores: Sequence[SetScore]) -> None:
+    if any(score.images for score in scores):
+        return
+    names = ", ".join(dict.fromkeys(score.set.name for score in scores))
+    left_out = {each.path: each for score in scores for each in score.left_out}
+    first = next(iter(left_out.values()), None)
+    reason = f"; the first: {shown_name(first.path.name)}: {first.reason}" if first else ""
+    raise DatasetError(f"test set {names}: none of {len(left_out)} pictures can be used{reason}")
 
 
 def _score(
@@ -117,7 +123,11 @@ def _score(
         return read
     made, checksums = read
     seen = to_unit(made.input)
-    outputs = {INPUT: as_large(seen, made.target)} | {name: restore(seen) for name, restore in restorers.items()}
+    try:
+        restored = {name: restore(seen) for name, restore in restorers.items()}
+    except TooLargeError as error:
+        return LeftOut(item.clean, f"too large: {error}")
+    outputs = {INPUT: as_large(seen, made.target)} | restored
     values = {name: protocol.score(output, made.target, made.mask) for name, output in outputs.items()}
     height, width = made.target.shape[:2]
     return ImageScore(item.name, checksums, height, width, values)

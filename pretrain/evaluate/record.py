@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from million_ird import __version__
+from million_ird.errors import UsageError
 from million_ird.settings import to_dict
 from million_ird.store import Store
 from pretrain.degradations import GaussianNoise
@@ -55,6 +56,21 @@ def describe(
         "sets": [_set(score) for score in scores],
     }
     return {name: _finite(value) for name, value in record.items()}
+
+
+def check_writable(path: Path) -> None:
+    """Whether a record can be written there: asked before the work that it is about.
+
+    Raises:
+        UsageError: it is a folder.
+        StoreError: it cannot be written.
+    """
+    if path.is_dir():
+        raise UsageError(f"--out {path} is a folder: name a file in it")
+    store = Store(str(path.parent))
+    with store.spool():
+        pass
+    store.sweep()
 
 
 def write(record: Mapping[str, Any], path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from million_ird.errors import DatasetError, MillionIrdError, UsageError
+from million_ird.errors import DatasetError, UsageError
 from million_ird.settings import to_dict
 from million_ird.shards import file_checksum
 from pretrain.evaluate.degradings import Degrading, degradings_of
@@ -23,7 +23,7 @@ from pretrain.levels import Picture
 from pretrain.models.dynet import DyNet
 from pretrain.models.families import scale_of, settings_of
 from pretrain.models.pretrained import Pretrained, from_pretrained, weights_file
-from pretrain.restore import Restorer, RestoreSettings, TooLargeError
+from pretrain.restore import Restorer, RestoreSettings
 
 _WHOLE = RestoreSettings(mode="whole")
 _CPU = torch.device("cpu")
@@ -64,8 +64,7 @@ def evaluate(
 
     Raises:
         UsageError: no such checkpoint or variant, or a protocol or degradation that does not suit the network.
-        DatasetError: the checkpoint is damaged, or a set has not one usable picture.
-        MillionIrdError: a picture is too large for the memory in this mode.
+        DatasetError: the checkpoint is damaged, or no set has one usable picture.
     """
     file = weights_file(checkpoint.expanduser())
     network = from_pretrained(file)
@@ -108,11 +107,7 @@ def _check_scale(degradings: Sequence[Degrading], scale: int) -> None:
 
 def _restored(restorer: Restorer, picture: Picture) -> Picture:
     """What the network gives; numbers that can be judged."""
-    try:
-        restored = restorer(picture)
-    except TooLargeError as error:
-        height, width = picture.shape[:2]
-        raise MillionIrdError(f"a picture of {width}×{height} pixels: {error}") from error
+    restored = restorer(picture)
     if not np.isfinite(restored).all():
         raise DatasetError(
             f"variant {restorer.variant.name} gives numbers that are not finite: its weights are damaged or diverged"

@@ -22,7 +22,7 @@ def main(argv: Sequence[str]) -> int:
     from million_ird.progress import Progress
 
     sleep_when_idle()
-    from pretrain.evaluate.record import write
+    from pretrain.evaluate.record import check_writable, write
     from pretrain.evaluate.run import evaluate
     from pretrain.evaluate.table import render
     from pretrain.restore import choose_device
@@ -31,6 +31,8 @@ def main(argv: Sequence[str]) -> int:
     sets = _sets(arguments)
     settings = restoring(arguments)
     device = choose_device(arguments.device)
+    if arguments.out is not None:
+        check_writable(arguments.out)
     progress: list[Progress] = []
 
     def after_picture(_done: int, total: int) -> None:

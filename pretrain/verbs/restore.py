@@ -27,6 +27,7 @@ def main(argv: Sequence[str]) -> int:
     from pretrain.restore import Restorer, choose_device
     from pretrain.restore_degraded import degrader_of
     from pretrain.restore_files import Wanted, plan_jobs, restore_files, summary
+    from pretrain.signals import ended_in_order
 
     place, jobs = plan_jobs(Path(arguments.input).expanduser(), arguments.out)
     settings = restoring(arguments)
@@ -38,7 +39,8 @@ def main(argv: Sequence[str]) -> int:
     progress = Progress("restore", len(jobs), unit="pictures")
     restorer = Restorer(pretrained.model, variant, settings, device, progress.within)
     wanted = Wanted(arguments.compare, arguments.overwrite, degrader, watch)
-    outcome = restore_files(jobs, place, restorer, progress, wanted)
+    with ended_in_order():
+        outcome = restore_files(jobs, place, restorer, progress, wanted)
     progress.close()
     print(summary(outcome, place, variant.name))
     return 3 if outcome.refused else 0
@@ -49,7 +51,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="million-ird restore",
         description="Restore a picture or a folder of pictures, with any network. Outputs are sRGB PNG files, upright, "
         "in the same tree; what is there already is left alone, so the same command goes on after an interruption.",
-        epilog="exit codes: 0 done; 3 some files were refused, each with a line that says why",
+        epilog="exit codes: 0 done; 3 some files were refused, each with a line that says why; 130 and 143 stopped "
+        "by Ctrl-C or SIGTERM: the same command goes on",
     )
     parser.add_argument("checkpoint", help="a run, one of its checkpoints, a folder of a model, or a weights file")
     parser.add_argument("input", help="a picture, or a folder of pictures")

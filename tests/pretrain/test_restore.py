@@ -219,3 +219,15 @@ def test_a_sheet_shows_input_every_variant_and_clean() -> None:
     assert [[picture[0, 0, 0] for picture in row] for row in rows] == [[51, 102, 0, 0], [102, 153, 0, 0]]
     picture = before_after(_Brighter(), variants, [(seen, clean) for seen in flat])
     assert picture.dtype == np.uint8 and {51, 102, 153} <= set(np.unique(picture[..., 0]))
+
+
+def test_what_is_sure_to_be_too_large_is_not_even_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system would end the process: it gives memory out that is not there."""
+    settings = EDSRSettings(scale=2, width=4, blocks=1)
+    free = {"now": peak_bytes(settings, 3000, 4000) * 2 // 3 + 1}
+    monkeypatch.setattr(restore, "available_bytes", lambda device: free["now"])
+    whole = Restorer(build_network(settings, (WHOLE,)), WHOLE, RestoreSettings("whole"))
+    assert whole.mode_for(3000, 4000) == "whole", "it may fit: the estimate is from above"
+    free["now"] -= 10
+    with pytest.raises(TooLargeError, match=r"4000×3000 pixels need [0-9.]+ GB or more in mode whole, .* mode tiled"):
+        whole.mode_for(3000, 4000)

@@ -20,6 +20,7 @@ from pretrain.evaluate.folders import find_sets, set_of_pairs
 from pretrain.evaluate.measure import INPUT, measure
 from pretrain.evaluate.protocols import FIXED, PROMPTIR, protocol_for
 from pretrain.levels import Picture
+from pretrain.restore import TooLargeError
 from tests.pretrain.picture_files import Pixels, picture, write_picture, write_pictures
 
 
@@ -107,6 +108,29 @@ def test_a_set_of_which_nothing_can_be_used_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_text("no picture")
     with pytest.raises(DatasetError, match=r"none of 1 pictures can be used; the first: a\.png: not_an_image"):
         measure(find_sets(tmp_path), {}, PROMPTIR, denoising([25]))
+
+
+def test_such_a_set_costs_the_others_nothing(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "good", "a.png")
+    write_pictures(tmp_path / "spoiled", "b.png")[0].write_text("no picture")
+    good, spoiled = measure(find_sets(tmp_path), {}, FIXED, denoising([25]))
+    assert len(good.images) == 1 and not spoiled.images
+    assert [file.path.name for file in spoiled.left_out] == ["b.png"] and spoiled.mean(INPUT, "psnr") is None
+
+
+def test_a_picture_beyond_memory_is_left_out(tmp_path: Path) -> None:
+    write_pictures(tmp_path, "a.png")
+    write_pictures(tmp_path, "wide.png", width=200)
+
+    def limited(seen: Picture) -> Picture:
+        if seen.shape[1] > 100:
+            raise TooLargeError("200×48 pixels need 9 GB or more in mode whole")
+        return seen
+
+    (score,) = measure(find_sets(tmp_path), {"limited": limited}, FIXED, denoising([25]))
+    assert [image.name for image in score.images] == ["a.png"]
+    (left,) = score.left_out
+    assert (left.path.name, left.reason) == ("wide.png", "too large: 200×48 pixels need 9 GB or more in mode whole")
 
 
 def test_progress_counts_every_picture_at_every_sigma(tmp_path: Path) -> None:

@@ -223,3 +223,14 @@ def test_a_damaged_checkpoint_is_one_line(world: Path, capsys: pytest.CaptureFix
     file.write_bytes(file.read_bytes()[:1000])
     assert _run(world, str(world / "sets")) == 1
     assert "model.safetensors" in capsys.readouterr().err
+
+
+def test_a_record_that_cannot_be_written_is_told_before_the_work(
+    world: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (world / "file").write_text("")
+    monkeypatch.setattr("pretrain.evaluate.run.measure", lambda *_: pytest.fail("nothing may be measured"))
+    assert _run(world, str(world / "sets"), "--out", str(world / "file" / "table.json")) == 1
+    assert _run(world, str(world / "sets"), "--out", str(world / "sets")) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert "is a file, not a folder" in first and "is a folder: name a file in it" in second

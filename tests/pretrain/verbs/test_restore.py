@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -214,3 +216,33 @@ def test_a_recipe_in_the_weights_that_cannot_be_read(
     command = ["restore", str(tmp_path / "model"), str(source), "--out", str(tmp_path / "out"), "--degrade"]
     assert main(command) == 1
     assert "the recipe in" in capsys.readouterr().err
+
+
+_STOPPED = """
+import os, signal, sys
+from pathlib import Path
+from million_ird.cli import main
+write = Path.write_bytes
+def stopped(self, data):
+    write(self, data[:50])
+    os.kill(os.getpid(), getattr(signal, sys.argv[1]))
+    raise AssertionError("the signal came to nothing")
+Path.write_bytes = stopped
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.parametrize(("name", "code", "says"), [("SIGTERM", 143, "told to stop"), ("SIGINT", 130, "interrupted")])
+def test_a_signal_while_a_result_is_written_leaves_nothing_half(
+    name: str, code: int, says: str, checkpoint: str, tmp_path: Path
+) -> None:
+    write_pictures(tmp_path / "in", "a.png")
+    command = ["restore", checkpoint, str(tmp_path / "in"), "--out", str(tmp_path / "out"), "--device", "cpu"]
+    ended = subprocess.run(
+        [sys.executable, "-c", _STOPPED, name, *command], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert ended.returncode == code
+    line = ended.stderr.strip().splitlines()[-1]
+    assert says in line and "run the same command again" in line and "Traceback" not in ended.stderr
+    assert not list((tmp_path / "out").rglob("*")), "no result, no part of one, no folder for parts"
+    assert main(command) == 0
