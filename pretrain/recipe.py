@@ -47,6 +47,8 @@ FREE = (
 """Settings that may differ when a run is resumed; `*` is any name. Of the data not the place counts but the stream's
 fingerprint, which is in the checkpoint. `accumulate` changes no sample and the gradient only in its last digits."""
 
+MOST_SAMPLES = 65_536
+"""Of a step (ours: no published training has more). A slip of the pen would read pictures until the memory ends."""
 LISTED_LOCATIONS = ("dataset", "tasks.*.clean", "tasks.*.degraded", "tasks.*.dataset", "tasks.*.triples")
 """Settings that are lists of paths or URLs, `*` being any name; a single one may be given as text."""
 
@@ -70,7 +72,7 @@ class TrainingRecipe:
     steps: int = 1_000_000
     """Optimiser steps (paper: 1 million iterations); a resumed run may have more."""
     batch: int = 32
-    """Samples of a step over all ranks and micro-batches (paper: 32)."""
+    """Samples of a step over all ranks and micro-batches, 1 to 65,536 (paper: 32)."""
     accumulate: int = 1
     """Micro-batches into which a rank cuts its share of the batch, where memory is short."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
@@ -104,6 +106,8 @@ class TrainingRecipe:
         for name, least in {"seed": 0, "steps": 1, "batch": 1, "accumulate": 1}.items():
             if getattr(self, name) < least:
                 raise UsageError(f"{name}: got {getattr(self, name)}, expected at least {least}")
+        if self.batch > MOST_SAMPLES:
+            raise UsageError(f"batch: got {self.batch}, expected {MOST_SAMPLES} or less")
         if self.batch % self.accumulate:
             raise UsageError(f"accumulate: {self.accumulate} micro-batches cannot share a batch of {self.batch} evenly")
         if not self.variants:  # spelled out, so that the resolved recipe says what is trained

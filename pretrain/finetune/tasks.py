@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -72,16 +73,16 @@ class TaskSettings:
     def __post_init__(self) -> None:
         self._check_kind()
         self._check_places()
-        if any(sigma <= 0 for sigma in self.sigmas):
-            raise UsageError("sigmas: noise levels must be above 0")
+        if any(not 0 < sigma <= 255 for sigma in self.sigmas):
+            raise UsageError(f"sigmas: got {list(self.sigmas)}, expected levels above 0, up to 255")
         if any(not 1 <= quality <= 100 for quality in self.qualities):
             raise UsageError(f"qualities: got {list(self.qualities)}, expected 1 to 100")
         if not 0 <= self.blur_aware <= 1:
             raise UsageError(f"blur_aware: got {self.blur_aware}, expected 0 to 1")
         if self.speck < 1:
             raise UsageError(f"speck: got {self.speck}, expected at least 1")
-        if self.weight < 0:
-            raise UsageError(f"weight: got {self.weight}, expected at least 0")
+        if not 0 <= self.weight < math.inf:
+            raise UsageError(f"weight: got {self.weight}, expected a number of at least 0")
 
     @property
     def has_masks(self) -> bool:

@@ -40,7 +40,7 @@ def training_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def train(training_set: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trainer]:
     """Starts pre-training runs on it."""
-    with trainer(tmp_path_factory.mktemp("training"), training_set) as started:
+    with trainer(tmp_path_factory.mktemp("training"), "--dataset", str(training_set)) as started:
         yield started
 
 

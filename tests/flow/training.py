@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+_VERBS = ("pretrain.train", "pretrain.verbs.pretrain", "pretrain.finetune.run", "pretrain.verbs.finetune")
 _ROOT = Path(__file__).resolve().parents[2]
 
 STEPS = 8
@@ -85,7 +86,8 @@ class Trainer:
 
     process: subprocess.Popen[str]
     recipe: Path
-    dataset: Path
+    command: tuple[str, ...]
+    """The verb and what it is always given."""
     started: int = 0
 
     def ask(self, request: Mapping[str, Any]) -> Any:
@@ -96,7 +98,7 @@ class Trainer:
 
     def arguments(self, out: Path, *more: str) -> list[str]:
         """The command without its name; `more` are options, or settings as `section.key=value`."""
-        arguments = ["pretrain", str(self.recipe), "--dataset", str(self.dataset), "--out", str(out)]
+        arguments = [*self.command, "--out", str(out)]
         for word in more:
             arguments += ["--set", word] if "=" in word and not word.startswith("--") else [word]
         return arguments
@@ -125,15 +127,17 @@ class Trainer:
 
 
 @contextmanager
-def trainer(folder: Path, dataset: Path) -> Iterator[Trainer]:
-    """A `Trainer` whose recipe and outputs lie in `folder`; every run of it has ended when the block is left."""
-    (folder / "tiny.toml").write_text(RECIPE)
+def trainer(folder: Path, *more: str, verb: str = "pretrain", recipe: str = RECIPE) -> Iterator[Trainer]:
+    """A `Trainer` whose recipe and outputs lie in `folder`; every run of it has ended when the block is left. `more` is
+    given to every run."""
+    file = folder / "tiny.toml"
+    file.write_text(recipe)
     command = [sys.executable, "-m", "tests.flow.training"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "XDG_CACHE_HOME": str(folder / "cache")}
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=_ROOT, env=environment
     ) as process:
-        yield Trainer(process, folder / "tiny.toml", dataset)
+        yield Trainer(process, file, (verb, str(file), *more))
 
 
 def traces(out: Path) -> dict[str, Any]:
@@ -145,7 +149,7 @@ def traces(out: Path) -> dict[str, Any]:
     lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     last = sorted((out / "checkpoints").glob("step-*"))[-1]
     folders = (last.glob("*.safetensors"), (out / "samples").iterdir(), (out / "model").iterdir())
-    files = [*itertools.chain(*folders), out / "holdout.json"]
+    files = [*itertools.chain(*folders), *out.glob("holdout.json")]
     return {
         "log": [{name: value for name, value in line.items() if name not in timed} for line in lines],
         "last": last.name,
@@ -163,7 +167,7 @@ def copy_run(source: Path, target: Path) -> Path:
 
 
 def _serve() -> None:
-    for module in ("torch._dynamo", "cv2", "PIL.Image", "fsspec", "pretrain.train", "pretrain.verbs.pretrain"):
+    for module in ("torch._dynamo", "cv2", "PIL.Image", "fsspec", *_VERBS):
         importlib.import_module(module)  # what a run imports, the first of them by its optimiser
     for line in sys.stdin:
         request = json.loads(line)

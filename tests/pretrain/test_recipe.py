@@ -111,6 +111,7 @@ def test_steps_count_where_the_cosine_is_stretched_over_them() -> None:
         ("optimiser.lr=1", "optimiser: unknown key; did you mean optimizer?"),
         ("lr=1", "lr: unknown key; did you mean optimizer.lr?"),
         ("steps=0", "steps: got 0, expected at least 1"),
+        ("batch=1000000000", "batch: got 1000000000, expected 65536 or less"),
         ("batch=true", "batch: got true (true or false), expected a whole number"),
         ("accumulate=3", "accumulate: 3 micro-batches cannot share a batch of 2 evenly"),
         ("model={family = 'lmd-vit'}", "variant 'large': LMD-ViT cannot run it"),

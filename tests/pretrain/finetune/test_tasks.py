@@ -30,7 +30,9 @@ from pretrain.finetune.tasks import TaskSettings, task_weights
         ({"clean": ("a",), "degraded": ("b",), "dataset": ("c",)}, "from no dataset"),
         ({"sigmas": (25.0,)}, "needs clean photographs"),
         ({"clean": ("a",), "sigmas": (25.0, 0.0)}, "above 0"),
+        ({"clean": ("a",), "sigmas": (float("inf"),)}, "sigmas: got .*, expected levels above 0, up to 255"),
         ({"clean": ("a",), "sigmas": (25.0,), "weight": -1.0}, "at least 0"),
+        ({"clean": ("a",), "sigmas": (25.0,), "weight": float("inf")}, "weight: got inf"),
     ],
 )
 def test_what_cannot_be_a_task_says_so(values: dict[str, object], message: str) -> None:
