@@ -8,7 +8,7 @@ from typing import Any
 
 from pretrain.evaluate.measure import INPUT, SetScore
 from pretrain.evaluate.protocols import WEIGHTED, Protocol
-from pretrain.pairs import left_out_lines
+from pretrain.pairs import LeftOut, left_out_lines
 
 _DIGITS = {"psnr": 2, "ssim": 4, "psnr_y": 2, "ssim_y": 4, "psnr_w": 2, "ssim_w": 4}
 _TITLES = {
@@ -95,18 +95,19 @@ def _notes(scores: Sequence[SetScore], protocol: Protocol) -> list[str]:
         )
     if len({score.task for score in scores}) > 1:
         notes.append("average of tasks: every kind of degradation counts once.")
-    seen = set()
+    said: dict[str, set[LeftOut]] = {}
     for score in scores:
-        if score.set.name in seen:
-            continue
-        seen.add(score.set.name)
+        before = said.get(score.set.name)
         expected = score.set.published_size
-        if expected is not None and expected != len(score.images):
+        if before is None and expected is not None and expected != len(score.images):
             notes.append(
                 f"{score.set.name}: {len(score.images)} pictures, the published set has {expected}; "
                 "not comparable with published numbers."
             )
-        notes.extend(f"{score.set.name}: {line}" for line in left_out_lines(score.left_out))
+        where = score.set.name if before is None else f"{score.set.name}, {score.degradation}"
+        more = [file for file in score.left_out if file not in (before or ())]
+        notes.extend(f"{where}: {line}" for line in left_out_lines(more))
+        said.setdefault(score.set.name, set()).update(more)
     if any(metric in WEIGHTED for metric in metrics_of(scores, protocol)):
         notes.append("PSNR-w, SSIM-w: of the pixels alone that a mask calls blurred.")
         notes.extend(_without_mask(scores))

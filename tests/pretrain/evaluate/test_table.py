@@ -106,3 +106,10 @@ def test_files_left_out_are_named() -> None:
     assert "mine: left out 2 (damaged): lost0.png, lost1.png" in render(
         [_score("mine", "denoise", 25, 30, left_out=2)], ["large"], PROMPTIR
     )
+
+
+def test_what_one_degradation_leaves_out_besides_is_said_of_it() -> None:
+    scores = [_score("mine", "denoise", 15, 30, left_out=1), _score("mine", "denoise", 25, 30, left_out=3)]
+    lines = render(scores, ["large"], PROMPTIR).splitlines()
+    assert "mine: left out 1 (damaged): lost0.png" in lines
+    assert "mine, denoise σ=25: left out 2 (damaged): lost1.png, lost2.png" in lines
