@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -49,6 +49,8 @@ class RestoreSettings:
     """`bf16` halves the memory and is faster on a GPU; results differ by about a level of 255."""
 
     def __post_init__(self) -> None:
+        if self.mode not in (known := (*get_args(Mode), "auto")):
+            raise UsageError(f"mode: got {self.mode!r}, expected one of {', '.join(known)}")
         check_rows(self.band_rows)
 
 

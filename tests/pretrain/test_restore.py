@@ -105,6 +105,12 @@ def test_auto_takes_whole_then_banded_then_says_what_would_help(model: DyNet, mo
     assert Restorer(model, TINY, SMALL_TILES).mode_for(3000, 4000) == "tiled", "what was asked for is done"
 
 
+def test_a_mode_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(UsageError, match="mode: got 'tiles', expected one of whole, tiled, banded, auto"):
+        RestoreSettings(mode="tiles")  # type: ignore[arg-type]
+
+
+
 @pytest.mark.parametrize(
     "error", [torch.OutOfMemoryError("CUDA out of memory."), RuntimeError("can't allocate memory")]
 )

@@ -275,7 +275,7 @@ def test_a_config_of_another_family_is_not_passed_over(tmp_path: Path) -> None:
     ("settings", "tiles"),
     [
         (DyNetSettings(), Tiles(512, 32, 8)),
-        (ESRTSettings(), Tiles(240, 20, 2)),
+        (ESRTSettings(), Tiles(96, 16, 2)),
         (LMDViTSettings(), Tiles(512, 128, 128)),
         (EDSRSettings(), Tiles(256, 32)),
         (CARNSettings(), Tiles(256, 32)),
