@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from million_ird.errors import DatasetError
+from million_ird.image_keys import KeySet
 from million_ird.layout import DATASET, DUPLICATES, IMAGES, PATCHES, PLAN, plan_folder, shard_stem, sources_marker
 from million_ird.markers import Marker, read_marker
 from million_ird.records import DUPLICATE_SCHEMA, FORMAT_VERSION
@@ -95,11 +96,12 @@ class Dataset:
 
         `columns` chooses columns (`key` always comes along); those that a table lacks are left out.
         """
-        superseded = pa.array([], pa.string())
+        retried: list[pa.Array] = []
         for generation in reversed(self.generations()):
+            superseded = KeySet(retried)
             for batch in self.image_rows_of(generation, columns):
-                yield batch.filter(pc.invert(pc.is_in(batch["key"], value_set=superseded)))
-            superseded = pa.concat_arrays([superseded, self._retried_keys(generation)])
+                yield batch.filter(pc.invert(superseded.holds(batch["key"])))
+            retried += self._retried_keys(generation)
 
     def image_rows_of(self, generation: int, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """Rows of the images that one generation fetched, kept or not, in unit order."""
@@ -122,6 +124,11 @@ class Dataset:
             return DUPLICATE_SCHEMA.empty_table()
         with self.store.open(DUPLICATES) as file:
             return read_parquet(file)
+
+    def duplicate_rows(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """The rows of `duplicates`, or some columns of them, without holding all."""
+        if self.store.exists(DUPLICATES):
+            yield from self._batches(DUPLICATES, columns)
 
     def shard_markers(self) -> list[Marker]:
         """Markers of the finished shards, by encoding and number."""
@@ -185,14 +192,11 @@ class Dataset:
             present = None if columns is None else [column for column in columns if column in table.schema_arrow.names]
             yield from table.iter_batches(columns=present, use_threads=False)
 
-    def _retried_keys(self, generation: int) -> pa.Array:
+    def _retried_keys(self, generation: int) -> list[pa.Array]:
         """Keys that a generation planned anew, which makes their older rows void."""
         marker = read_marker(self.store, sources_marker(generation))
         table = marker.named("retried.parquet") if marker is not None else None
-        if table is None:
-            return pa.array([], pa.string())
-        with self.store.open(table.name) as file:
-            return read_parquet(file)["key"].combine_chunks()
+        return [] if table is None else [batch["key"] for batch in self._batches(table.name, ["key"])]
 
 
 def _shard(marker: Marker) -> Shard:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from million_ird.dataset import Dataset
+from million_ird.image_keys import KeySet
 from million_ird.layout import LOG, plan_folder, sources_marker
 from million_ird.manifest import ManifestBatch, ManifestSettings
 from million_ird.manifest.files import filesystem, resolve
@@ -62,7 +63,7 @@ def plan_retry(dataset: Dataset, recipe: Recipe) -> PlanSummary | None:
     """Plans every image that failed for a reason that may pass as a new generation; None if there is none."""
     store, number = dataset.store, len(dataset.generations())
     with store.spool() as out, store.spool() as spill:
-        keys: list[str] = []
+        keys: list[pa.Array] = []
         summary = plan_batches(
             _failed(dataset, keys),
             ["retry"],
@@ -74,12 +75,12 @@ def plan_retry(dataset: Dataset, recipe: Recipe) -> PlanSummary | None:
         )
         if not summary.planned:
             return None
-        pq.write_table(pa.table({"key": sorted(keys)}), out / RETRIED, compression="zstd")
+        pq.write_table(pa.table({"key": KeySet(keys).column()}), out / RETRIED, compression="zstd")
         _publish(store, number, out, summary)
     return summary
 
 
-def _failed(dataset: Dataset, keys: list[str]) -> Iterator[tuple[int, ManifestBatch]]:
+def _failed(dataset: Dataset, keys: list[pa.Array]) -> Iterator[tuple[int, ManifestBatch]]:
     """The sources of the failed images, as the batches of one manifest; their keys are added to `keys`."""
     reasons = pa.array(sorted(RETRIED_REASONS))
     none = pa.RecordBatch.from_pylist([], schema=REJECTED_SOURCE_SCHEMA)
@@ -87,7 +88,7 @@ def _failed(dataset: Dataset, keys: list[str]) -> Iterator[tuple[int, ManifestBa
     for batch in dataset.image_rows([*SOURCE_SCHEMA.names, "step", "reason"]):
         failed = batch.filter(pc.and_(pc.equal(batch["step"], "fetch"), pc.is_in(batch["reason"], value_set=reasons)))
         sources = failed.select(SOURCE_SCHEMA.names).cast(SOURCE_SCHEMA)
-        keys += sources["key"].to_pylist()
+        keys.append(sources["key"])
         rows = range(read, read + sources.num_rows)
         read += sources.num_rows
         yield 0, ManifestBatch(sources, none, rows)

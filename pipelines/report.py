@@ -44,7 +44,7 @@ def _inputs(dataset: Dataset) -> ReportInputs:
         images=dataset.image_rows(),
         patches=dataset.patch_rows(),
         rejected_sources=dataset.rejected_sources(),
-        duplicates=dataset.duplicates().to_batches(),
+        duplicates=dataset.duplicate_rows(),
         image_screens=screens,
         patch_screens=(flat,),
         manifest_rows=_manifest_rows(dataset),

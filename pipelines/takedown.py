@@ -6,8 +6,9 @@ something of it is rewritten (see `scrub`), and the dataset's head, card and rep
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 
 import numpy as np
 import pyarrow as pa
@@ -29,6 +30,7 @@ from pipelines.traces import planned_rows
 
 _WANTED_COLUMNS = ("url", "final_url", "host", "license", "sha256", "manifest_sha256")
 _HASHES = ("sha256", "pixel_hash", "phash")
+_IN_CLUSTER = ("key", "keeper", "cluster")
 _NO_PICTURE = ("", "html", "text", "empty", "unknown")
 """Formats of bytes that are no picture: an error page that many URLs give must not be buried with one of them."""
 
@@ -206,15 +208,13 @@ def _everything(dataset: Dataset) -> Iterator[pa.RecordBatch]:
 
 def _with_copies(dataset: Dataset, named: set[str], buried: set[str]) -> dict[str, Row]:
     """The rows of the named images and of their copies, and of the copies' copies."""
-    table = dataset.duplicates().select(["key", "keeper", "cluster", "kind"])
-    clusters = [row for row in table.to_pylist() if row["kind"] != "benchmark" and row["cluster"]]
     keys: set[str] = set()
     grown = set(named)
     while grown > keys:
         keys = set(grown)
-        hit = {row["cluster"] for row in clusters if keys & {row["key"], row["keeper"], row["cluster"]}}
-        for row in clusters:
-            grown |= {row["key"], row["keeper"], row["cluster"]} if row["cluster"] in hit else set()
+        hit = {row["cluster"] for batch in _cluster_rows(dataset, keys, _IN_CLUSTER) for row in batch.to_pylist()}
+        for batch in _cluster_rows(dataset, hit, ("cluster",)):
+            grown |= {key for row in batch.to_pylist() for key in row.values()}
         grown |= _same_picture(dataset, grown)
     rows = {key: {"key": key, "tar": "", "sha256": "", "pixel_hash": "", "phash": b""} for key in keys - buried}
     for batch in _hash_rows(dataset):
@@ -222,6 +222,15 @@ def _with_copies(dataset: Dataset, named: set[str], buried: set[str]) -> dict[st
             if row["sha256"] and row["format"] not in _NO_PICTURE:
                 rows[row["key"]] = row
     return rows
+
+
+def _cluster_rows(dataset: Dataset, keys: set[str], columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """The keys of duplicates, keepers and clusters, of the clusters in which one of `keys` stands in a column."""
+    wanted = pa.array(sorted(keys), pa.string())
+    for batch in dataset.duplicate_rows([*_IN_CLUSTER, "kind"]):
+        is_duplicate = pc.and_(pc.not_equal(batch["kind"], "benchmark"), pc.not_equal(batch["cluster"], ""))
+        hits = [pc.is_in(batch[name], value_set=wanted) for name in columns]
+        yield batch.select(_IN_CLUSTER).filter(pc.and_(is_duplicate, reduce(pc.or_, hits)))
 
 
 def _same_picture(dataset: Dataset, keys: set[str]) -> set[str]:
