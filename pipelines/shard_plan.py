@@ -5,12 +5,12 @@ One patch unit is one shard. The table has one row group per unit, so a worker r
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,9 @@ from numpy.typing import NDArray
 
 from million_ird.cut import encoding_for
 from million_ird.dataset import Dataset
+from million_ird.image_keys import KeySet
 from million_ird.jpeg import find_cutter
+from million_ird.key_sorted import KeySorted, sort_by_key
 from million_ird.layout import ENCODINGS, patches_marker, plan_folder
 from million_ird.markers import publish, read_marker
 from million_ird.patches import PatchSettings, grid
@@ -45,6 +47,7 @@ SHARD_PLAN_SCHEMA = pa.schema(
     ]
 )
 
+_IMAGE_SCHEMA = SHARD_PLAN_SCHEMA.remove(SHARD_PLAN_SCHEMA.get_field_index("shard"))
 _LOSSLESS_BYTES_PER_PIXEL = 1.1
 """What lossless WebP takes for photographs (281 KB a 512² patch, measured: facts of the codec), for estimates only."""
 
@@ -67,7 +70,7 @@ class ShardUnit:
     group: int
 
 
-def estimated_bytes(images: pa.Table, encoding: str, patches: PatchSettings) -> NDArray[np.float64]:
+def estimated_bytes(images: pa.RecordBatch, encoding: str, patches: PatchSettings) -> NDArray[np.float64]:
     """Bytes that the patches of each image will take in a shard, headers included."""
     sizes = zip(images["width"].to_pylist(), images["height"].to_pylist(), strict=True)
     grids = np.array([_grid_facts(width, height, patches) for width, height in sizes], np.float64).reshape(-1, 3)
@@ -85,13 +88,16 @@ def _grid_facts(width: int, height: int, patches: PatchSettings) -> tuple[int, i
 
 
 def assign(
-    images: pa.Table, first_numbers: Mapping[str, int], patches: PatchSettings, shards: ShardSettings
-) -> list[tuple[ShardUnit, pa.Table]]:
-    """Units with their images. `images` have an `encoding`, in key order; shard numbers go on from `first_numbers`."""
-    units: list[tuple[ShardUnit, pa.Table]] = []
-    for encoding in sorted(pc.unique(images["encoding"]).to_pylist()):
-        chosen = images.filter(pc.equal(images["encoding"], encoding))
-        ends = np.cumsum(estimated_bytes(chosen, encoding, patches))
+    nbytes: Mapping[str, NDArray[np.float64]], first_numbers: Mapping[str, int], shards: ShardSettings
+) -> list[tuple[ShardUnit, int]]:
+    """Units with how many images each takes, in key order. Shard numbers go on from `first_numbers`.
+
+    Args:
+        nbytes: encoding → what each image takes in a shard (`estimated_bytes`), in key order, (n,) with n at least 1.
+    """
+    units: list[tuple[ShardUnit, int]] = []
+    for encoding in sorted(nbytes):
+        ends = np.cumsum(nbytes[encoding])
         # Even shards rather than full ones and a small last: as many as the target asks for, cut at equal bytes.
         count = max(1, round(float(ends[-1]) / (shards.target_mb * 1e6)))
         full = max(float(ends[-1]), 1.0) / count  # images without room for a patch take nothing
@@ -99,22 +105,26 @@ def assign(
         starts = [0, *(np.flatnonzero(np.diff(slots)) + 1).tolist(), len(slots)]
         first = first_numbers.get(encoding, 0)
         for number, (start, end) in enumerate(pairwise(starts), first):
-            units.append((ShardUnit(encoding, number, len(units)), chosen.slice(start, end - start)))
+            units.append((ShardUnit(encoding, number, len(units)), end - start))
     return units
 
 
 def plan_shards(store: Store, dataset: Dataset, generation: int, patches: PatchSettings, shards: ShardSettings) -> None:
-    """Plans the shards of a generation's unique kept images and publishes the plan; numbers follow the earlier ones."""
-    images = _unique_images(dataset, generation, patches)
-    units = assign(images, _first_numbers(store, generation), patches, shards)
-    counts = {"images": images.num_rows, "units": len(units)}
-    for encoding in ENCODINGS:
-        numbers = [unit.number for unit, _ in units if unit.encoding == encoding]
-        if numbers:
-            counts |= {f"{encoding}_first": min(numbers), f"{encoding}_units": len(numbers)}
+    """Plans the shards of a generation's unique kept images and publishes the plan; numbers follow the earlier ones.
+
+    The images are sorted by key on the disk, with all that a plan says of them; in memory are some 40 bytes of each,
+    from which its shard follows, and 24 of each duplicate.
+    """
     name = f"{plan_folder(generation)}/patches.parquet"
     with store.spool() as spool:
-        write_shard_plan(units, coders(patches), spool / "patches.parquet")
+        images = _unique_images(dataset, generation, patches, spool)
+        units = assign(_nbytes(images, patches), _first_numbers(store, generation), shards)
+        counts = {"images": images.rows, "units": len(units)}
+        for encoding in ENCODINGS:
+            numbers = [unit.number for unit, _ in units if unit.encoding == encoding]
+            if numbers:
+                counts |= {f"{encoding}_first": min(numbers), f"{encoding}_units": len(numbers)}
+        write_shard_plan(units, images, coders(patches), spool / "patches.parquet")
         publish(store, patches_marker(generation), name, [(spool / "patches.parquet", name)], counts)
 
 
@@ -128,19 +138,30 @@ def coders(patches: PatchSettings) -> str:
     return ", ".join(names)
 
 
-def _unique_images(dataset: Dataset, generation: int, patches: PatchSettings) -> pa.Table:
-    """Kept images of a generation that no other image and no benchmark displaces, in key order, with encodings."""
-    verdicts = dataset.duplicates().select(["key", "keeper"])
-    dropped = verdicts.filter(pc.not_equal(verdicts["key"], verdicts["keeper"]))["key"].combine_chunks()
-    columns = [name for name in SHARD_PLAN_SCHEMA.names if name not in ("encoding", "shard")]
-    schema = pa.schema([*(SHARD_PLAN_SCHEMA.field(name) for name in columns), ("cuttable", pa.bool_())])
-    batches = []
-    for batch in dataset.image_rows_of(generation, [*columns, "kept", "cuttable"]):
-        stays = pc.and_not(batch["kept"], pc.is_in(batch["key"], value_set=dropped))
-        batches.append(batch.filter(stays).select(schema.names).cast(schema))
-    images = pa.Table.from_batches(batches, schema).sort_by("key")
-    encodings = pc.if_else(images["cuttable"], encoding_for(True, patches), encoding_for(False, patches))
-    return images.drop_columns("cuttable").append_column("encoding", encodings)
+def _unique_images(dataset: Dataset, generation: int, patches: PatchSettings, spool: Path) -> KeySorted:
+    """Kept images of a generation that no other image and no benchmark displaces, with encodings."""
+    verdicts = dataset.duplicate_rows(["key", "keeper"])
+    dropped = KeySet(batch["key"].filter(pc.not_equal(batch["key"], batch["keeper"])) for batch in verdicts)
+    columns = [name for name in _IMAGE_SCHEMA.names if name != "encoding"]
+
+    def unique() -> Iterator[pa.RecordBatch]:
+        for batch in dataset.image_rows_of(generation, [*columns, "kept", "cuttable"]):
+            images = batch.filter(pc.and_not(batch["kept"], dropped.holds(batch["key"])))
+            encodings = pc.if_else(images["cuttable"], encoding_for(True, patches), encoding_for(False, patches))
+            yield images.append_column("encoding", encodings)
+
+    expected = sum(marker.counts["kept"] for marker in dataset.image_markers(generation))
+    return sort_by_key(unique(), _IMAGE_SCHEMA, expected, spool)
+
+
+def _nbytes(images: KeySorted, patches: PatchSettings) -> dict[str, NDArray[np.float64]]:
+    """Encoding → what its images take in a shard, in key order."""
+    found: dict[str, list[NDArray[np.float64]]] = defaultdict(list)
+    for batch in images.batches(["encoding", "width", "height", "size"]):
+        for encoding in pc.unique(batch["encoding"]).to_pylist():
+            chosen = batch.filter(pc.equal(batch["encoding"], encoding))
+            found[encoding].append(estimated_bytes(chosen, encoding, patches))
+    return {encoding: np.concatenate(parts) for encoding, parts in found.items()}
 
 
 def _first_numbers(store: Store, generation: int) -> dict[str, int]:
@@ -153,25 +174,47 @@ def _first_numbers(store: Store, generation: int) -> dict[str, int]:
     return dict(numbers)
 
 
-def write_shard_plan(units: list[tuple[ShardUnit, pa.Table]], coders: str, path: Path) -> None:
-    """The plan as Parquet, one row group per unit; `coders` goes into the file's metadata."""
+def write_shard_plan(units: Iterable[tuple[ShardUnit, int]], images: KeySorted, coders: str, path: Path) -> None:
+    """The plan as Parquet, one row group per unit; `coders` goes into the file's metadata.
+
+    Args:
+        units: as `assign` gives them, for all of `images` (the columns of `SHARD_PLAN_SCHEMA` but `shard`).
+    """
     schema = SHARD_PLAN_SCHEMA.with_metadata({"coders": coders})
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for unit, images in units:
-            numbered = images.append_column("shard", pa.array(np.full(images.num_rows, unit.number, np.int32)))
-            writer.write_table(numbered.select(schema.names).cast(schema), row_group_size=images.num_rows)
+        for encoding, group in groupby(units, lambda entry: entry[0].encoding):
+            of_encoding = list(group)
+            rows = _divided(_of_encoding(images, encoding), [count for _, count in of_encoding])
+            for (unit, count), part in zip(of_encoding, rows, strict=True):
+                numbered = part.append_column("shard", pa.array(np.full(count, unit.number, np.int32)))
+                writer.write_table(numbered.select(schema.names).cast(schema), row_group_size=count)
+
+
+def _of_encoding(images: KeySorted, encoding: str) -> Iterator[pa.RecordBatch]:
+    for batch in images.batches(_IMAGE_SCHEMA.names):
+        yield batch.filter(pc.equal(batch["encoding"], encoding))
+
+
+def _divided(batches: Iterator[pa.RecordBatch], counts: Iterable[int]) -> Iterator[pa.Table]:
+    """The rows in tables of so many rows each."""
+    left = pa.Table.from_batches([], _IMAGE_SCHEMA)
+    for count in counts:
+        parts = [left]
+        while sum(part.num_rows for part in parts) < count:
+            parts.append(pa.Table.from_batches([next(batches)]))
+        rows = pa.concat_tables(parts)
+        yield rows.slice(0, count).combine_chunks()
+        left = rows.slice(count)
 
 
 def read_shard_plan(store: Store, name: str) -> tuple[str, list[ShardUnit]]:
     """The coders that a plan was made for, and its units in order."""
-    with store.open(name) as file:
-        plan = pq.ParquetFile(file)
-        groups = range(plan.num_row_groups)
-        firsts = [plan.read_row_group(n, ["encoding", "shard"], use_threads=False)[:1] for n in groups]
-        coders = plan.schema_arrow.metadata[b"coders"].decode()
-    return coders, [
-        ShardUnit(first["encoding"][0].as_py(), first["shard"][0].as_py(), group) for group, first in enumerate(firsts)
-    ]
+    with store.open(name) as file, pq.ParquetFile(file) as plan:
+        units = []
+        for group in range(plan.num_row_groups):
+            first = next(plan.iter_batches(1, row_groups=[group], columns=["encoding", "shard"], use_threads=False))
+            units.append(ShardUnit(first["encoding"][0].as_py(), first["shard"][0].as_py(), group))
+        return plan.schema_arrow.metadata[b"coders"].decode(), units
 
 
 def read_shard_unit(store: Store, name: str, unit: ShardUnit) -> list[Row]:

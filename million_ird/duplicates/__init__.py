@@ -7,7 +7,8 @@ cluster(pairs, images, settings, …)    who stays, who goes
 
 from million_ird.duplicates.candidates import PAIR_SCHEMA, candidate_pairs
 from million_ird.duplicates.clusters import benchmark_row, cluster, with_thumbnails
-from million_ird.duplicates.crops import crop_features, crop_pairs, verify_crop
+from million_ird.duplicates.crop_index import crop_pairs
+from million_ird.duplicates.crops import crop_features, verify_crop
 from million_ird.duplicates.settings import DuplicateSettings
 from million_ird.duplicates.verify import Agreement, verify_pair
 

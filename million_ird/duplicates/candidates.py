@@ -8,6 +8,7 @@ with equal keys are compared on all 256 bits. The work is bounded by images × b
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -15,18 +16,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from million_ird.duplicates.equal import equal_strings, repeated
 from million_ird.duplicates.settings import DuplicateSettings
 from million_ird.fingerprint import (
     GRID,
     HASH_BYTES,
     TRANSFORMS,
-    Transform,
     as_bits,
     compose,
     inverse,
     is_transposing,
     sign_changes,
 )
+from million_ird.key_sorted import KeySorted
+from million_ird.order import mix_array
 
 PAIR_SCHEMA = pa.schema(
     [
@@ -40,81 +43,88 @@ PAIR_SCHEMA = pa.schema(
 """Candidates. Pairs of kind `bytes` and `pixels` are duplicates as they are; the others wait for `verify_pair`."""
 
 _WORDS = HASH_BYTES // 8
-_CHUNK = 1 << 17
+_CHUNK = 1 << 14
+"""Rows looked at together: what they need for a moment is some ten megabytes."""
 _HIGHEST_FREQUENCY = 10
+_KEY_SHIFT, _ROW_SHIFT = np.uint64(34), np.uint64(3)
+"""Where key (at most 30 bits) and row (31) stand in a code; a transform (3) is below them."""
+_BELOW_KEY = (np.uint64(1) << _KEY_SHIFT) - np.uint64(1)
 
 
-class _Pairs(NamedTuple):
+class Pairs(NamedTuple):
+    """The columns of `PAIR_SCHEMA` without the kind, (n,) each; transforms are numbers in `TRANSFORMS`."""
+
     first: NDArray[np.int64]
     second: NDArray[np.int64]
     distance: NDArray[np.int16]
     transform: NDArray[np.int8]
 
 
-def candidate_pairs(images: pa.Table, settings: DuplicateSettings) -> pa.Table:
+_NO_PAIRS = Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int16), np.empty(0, np.int8))
+
+
+def candidate_pairs(images: KeySorted, settings: DuplicateSettings) -> pa.Table:
     """Candidate pairs of a table of images, as `PAIR_SCHEMA`, sorted by (first, second).
 
     Equal bytes, equal pixels and equal hashes are joined in a star around the first row, so that n copies make n - 1
     pairs; of a set with equal pixels only the first row takes part in the near search.
 
+    In memory are 41 bytes an image at most: its perceptual hash (32), its place in the band at work (8) and whether it
+    takes part (1); besides, about 300 bytes for each pair.
+
     Args:
-        images: columns `sha256`, `pixel_hash` (strings) and `phash` (32 bytes each), in key order: the result is a
-            function of the rows and their order.
+        images: columns `sha256`, `pixel_hash` (hexadecimal digits, "" if unknown) and `phash` (32 bytes each).
 
     Raises:
-        ValueError: a hash is null or not 32 bytes long.
+        ValueError: a hash is null, not 32 bytes long or not hexadecimal.
     """
-    hashes = _hash_array(images.column("phash"))
-    by_bytes = _first_equal(images.column("sha256"))
-    by_pixels = _first_equal(images.column("pixel_hash"))
-    rows = np.arange(len(hashes))
-    alone = np.flatnonzero((by_bytes == rows) & (by_pixels == rows))
-    near = near_pairs(hashes[alone], settings)
-    same_pixels = (by_bytes == rows) & (by_pixels != rows)
+    by_bytes = equal_strings(images, "sha256")
+    by_pixels = equal_strings(images, "pixel_hash")
+    takes_part = np.ones(images.rows, bool)
+    takes_part[by_bytes[1]] = False
+    new = takes_part[by_pixels[1]]
+    takes_part[by_pixels[1]] = False
+    near = near_pairs(_hashes(images), settings, takes_part)
     tables = [
-        _exact_table(by_bytes, by_bytes != rows, "bytes"),
-        _exact_table(by_pixels, same_pixels, "pixels"),
-        _pair_table(
-            alone[near.first], alone[near.second], "near", near.distance, [TRANSFORMS[t] for t in near.transform]
-        ),
+        _exact_table(*by_bytes, "bytes"),
+        _exact_table(by_pixels[0][new], by_pixels[1][new], "pixels"),
+        _pair_table(near, "near"),
     ]
     return pa.concat_tables(tables).sort_by([("first", "ascending"), ("second", "ascending")]).combine_chunks()
 
 
-def near_pairs(hashes: NDArray[np.uint8], settings: DuplicateSettings) -> _Pairs:
-    """Pairs of hashes (N, 32) uint8 at most `max_distance` bits apart under one of the eight transforms."""
-    count = len(hashes)
-    packed = _pack_words(hashes)
-    turned = _pack_words(_transposed(hashes))
-    found = [_equal_hashes(packed, turned)]
+def near_pairs(
+    hashes: NDArray[np.uint8], settings: DuplicateSettings, takes_part: NDArray[np.bool_] | None = None
+) -> Pairs:
+    """Pairs of hashes (N, 32) uint8 at most `max_distance` bits apart under one of the eight transforms.
+
+    N is less than 2^31. Hashes for which `takes_part` (N,) is False are left out.
+    """
     # Of equal hashes one takes part in the search; the star joins the rest.
-    is_copy = np.zeros(count, bool)
-    is_copy[found[0].second] = True
-    alone = np.flatnonzero(~is_copy)
-    packed, turned, hashes = packed[alone], turned[alone], hashes[alone]
+    searched = np.ones(len(hashes), bool) if takes_part is None else takes_part.copy()
+    found = _equal_hashes(hashes, searched)
+    searched[found.second] = False
+    codes = np.empty(np.count_nonzero(searched), np.uint64)
     for cells in _band_cells(settings.bands, settings.band_bits):
-        keys, which = _band_keys(hashes, cells)
-        pairs = _pairs_of_band(keys, which, packed, turned, settings)
-        found.append(pairs._replace(first=alone[pairs.first], second=alone[pairs.second]))
-    return _unique(_Pairs(*(np.concatenate(column) for column in zip(*found, strict=True))), count)
+        _fill_codes(codes, hashes, searched, cells)
+        of_band = [_pairs_of_keys(part, hashes, settings) for part in _whole_keys(codes)]
+        found = _unique(_joined([found, *of_band]), len(hashes))
+    return found
 
 
-def _hash_array(column: pa.ChunkedArray) -> NDArray[np.uint8]:
-    lengths = pc.min_max(pc.binary_length(column)).as_py()
-    if column.null_count or (len(column) and (lengths["min"], lengths["max"]) != (HASH_BYTES, HASH_BYTES)):
-        raise ValueError(f"every phash must hold {HASH_BYTES} bytes")
-    chunks = [np.frombuffer(b"".join(chunk.to_pylist()), np.uint8) for chunk in column.chunks]
-    return np.concatenate([np.empty(0, np.uint8), *chunks]).reshape(-1, HASH_BYTES)
-
-
-def _first_equal(column: pa.ChunkedArray) -> NDArray[np.int64]:
-    """For every row the first row with the same string; an empty string or null equals nothing but itself."""
-    codes = pc.fill_null(column, "").combine_chunks().dictionary_encode()
-    indices = codes.indices.to_numpy(zero_copy_only=False)
-    firsts = np.full(len(codes.dictionary), len(indices), np.int64)
-    np.minimum.at(firsts, indices, np.arange(len(indices)))
-    unknown = pc.equal(codes.dictionary, "").to_numpy(zero_copy_only=False)
-    return np.where(unknown[indices], np.arange(len(indices)), firsts[indices]) if len(indices) else firsts
+def _hashes(images: KeySorted) -> NDArray[np.uint8]:
+    """The perceptual hashes of all images: (N, 32)."""
+    hashes = np.empty((images.rows, HASH_BYTES), np.uint8)
+    start = 0
+    for batch in images.batches(["phash"]):
+        column = batch["phash"]
+        lengths = pc.min_max(pc.binary_length(column)).as_py()
+        if column.null_count or (len(column) and (lengths["min"], lengths["max"]) != (HASH_BYTES, HASH_BYTES)):
+            raise ValueError(f"every phash must hold {HASH_BYTES} bytes")
+        values = np.frombuffer(b"".join(column.to_pylist()), np.uint8).reshape(-1, HASH_BYTES)
+        hashes[start : start + len(values)] = values
+        start += len(values)
+    return hashes
 
 
 def _pack_words(hashes: NDArray[np.uint8]) -> NDArray[np.uint64]:
@@ -122,11 +132,7 @@ def _pack_words(hashes: NDArray[np.uint8]) -> NDArray[np.uint64]:
 
 
 def _transposed(hashes: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    turned = np.empty_like(hashes)
-    for start in range(0, len(hashes), _CHUNK):
-        bits = as_bits(hashes[start : start + _CHUNK])
-        turned[start : start + _CHUNK] = np.packbits(bits.swapaxes(-1, -2).reshape(-1, GRID * GRID), axis=-1)
-    return turned
+    return np.packbits(as_bits(hashes).swapaxes(-1, -2).reshape(-1, GRID * GRID), axis=-1)
 
 
 def _masks() -> NDArray[np.uint64]:
@@ -137,26 +143,49 @@ def _masks() -> NDArray[np.uint64]:
 _TRANSPOSING = np.array([is_transposing(t) for t in TRANSFORMS])
 
 
-def _oriented(packed: NDArray[np.uint64], turned: NDArray[np.uint64], which: NDArray[np.int8]) -> NDArray[np.uint64]:
-    """Every hash under its own transform, a number in `TRANSFORMS`."""
-    return np.where(_TRANSPOSING[which][:, None], turned, packed) ^ _masks()[which]
+def _oriented(hashes: NDArray[np.uint8], which: NDArray[np.int8]) -> NDArray[np.uint64]:
+    """Every hash (n, 32) packed (n, 4) under its own transform, a number in `TRANSFORMS`."""
+    packed = _pack_words(hashes).copy()
+    turned = np.flatnonzero(_TRANSPOSING[which])
+    packed[turned] = _pack_words(_transposed(hashes[turned]))
+    return packed ^ _masks()[which]
 
 
-def _equal_hashes(packed: NDArray[np.uint64], turned: NDArray[np.uint64]) -> _Pairs:
+def _equal_hashes(hashes: NDArray[np.uint8], searched: NDArray[np.bool_]) -> Pairs:
     """Stars of hashes that are equal under a transform."""
-    best = packed.copy()
-    which = np.zeros(len(packed), np.int8)
-    for number in range(1, len(TRANSFORMS)):
-        other = _oriented(packed, turned, np.full(len(packed), number, np.int8))
-        smaller = _lexically_less(other, best)
-        best[smaller], which[smaller] = other[smaller], number
+    digests = np.zeros(len(hashes), np.uint64)
+    for rows in _chunks(searched):
+        mixed = np.zeros(len(rows), np.uint64)
+        for word in _least_view(hashes[rows])[0].T:
+            mixed = mix_array(mixed + word)
+        digests[rows] = mixed | np.uint64(1)
+    rows = repeated(digests)
+    best, which = _least_view(hashes[rows])
     order = np.lexsort((np.arange(len(best)), *best.T[::-1]))
     same = np.flatnonzero((best[order[1:]] == best[order[:-1]]).all(axis=1)) + 1
     is_start = np.ones(len(order), bool)
     is_start[same] = False
     starts = np.maximum.accumulate(np.where(is_start, np.arange(len(order)), 0))
     first, second = order[starts[same]], order[same]
-    return _Pairs(first, second, np.zeros(len(same), np.int16), _relation(which[first], which[second]))
+    return Pairs(rows[first], rows[second], np.zeros(len(same), np.int16), _relation(which[first], which[second]))
+
+
+def _chunks(searched: NDArray[np.bool_]) -> Iterator[NDArray[np.int64]]:
+    """The numbers of the rows that are searched, some at a time."""
+    for start in range(0, len(searched), _CHUNK):
+        yield start + np.flatnonzero(searched[start : start + _CHUNK])
+
+
+def _least_view(hashes: NDArray[np.uint8]) -> tuple[NDArray[np.uint64], NDArray[np.int8]]:
+    """The smallest of the eight views of each hash, packed (n, 4), and the transform that gives it."""
+    packed, turned, masks = _pack_words(hashes), _pack_words(_transposed(hashes)), _masks()
+    best = packed.copy()
+    which = np.zeros(len(packed), np.int8)
+    for number in range(1, len(TRANSFORMS)):
+        other = (turned if _TRANSPOSING[number] else packed) ^ masks[number]
+        smaller = _lexically_less(other, best)
+        best[smaller], which[smaller] = other[smaller], number
+    return best, which
 
 
 def _lexically_less(a: NDArray[np.uint64], b: NDArray[np.uint64]) -> NDArray[np.bool_]:
@@ -213,18 +242,41 @@ def _band_keys(hashes: NDArray[np.uint8], cells: NDArray[np.int64]) -> tuple[NDA
     return readings[which, np.arange(len(hashes))], which.astype(np.int8)
 
 
-def _pairs_of_band(
-    keys: NDArray[np.uint32],
-    which: NDArray[np.int8],
-    packed: NDArray[np.uint64],
-    turned: NDArray[np.uint64],
-    settings: DuplicateSettings,
-) -> _Pairs:
+def _fill_codes(
+    codes: NDArray[np.uint64], hashes: NDArray[np.uint8], searched: NDArray[np.bool_], cells: NDArray[np.int64]
+) -> None:
+    """Key of the band, row and transform of each hash that is searched, in one number each, sorted."""
+    start = 0
+    for rows in _chunks(searched):
+        keys, which = _band_keys(hashes[rows], cells)
+        part = keys.astype(np.uint64) << _KEY_SHIFT | rows.astype(np.uint64) << _ROW_SHIFT | which.astype(np.uint64)
+        codes[start : start + len(rows)] = part
+        start += len(rows)
+    codes.sort()
+
+
+def _whole_keys(codes: NDArray[np.uint64]) -> Iterator[NDArray[np.uint64]]:
+    """Sorted codes some at a time, never some of a key without the others."""
+    start = 0
+    while start < len(codes):
+        last = codes[min(start + _CHUNK, len(codes)) - 1] | _BELOW_KEY
+        end = int(np.searchsorted(codes, last, side="right"))
+        yield codes[start:end]
+        start = end
+
+
+def _pairs_of_keys(codes: NDArray[np.uint64], hashes: NDArray[np.uint8], settings: DuplicateSettings) -> Pairs:
     """Compare every image with the `bucket` ones that follow it among equal keys."""
-    oriented = _oriented(packed, turned, which)
+    keys = codes >> _KEY_SHIFT
+    equal = np.r_[False, keys[1:] == keys[:-1], False]
+    shared = equal[1:] | equal[:-1]
+    codes, keys = codes[shared], keys[shared]
+    rows = ((codes & _BELOW_KEY) >> _ROW_SHIFT).astype(np.int64)
+    which = (codes & np.uint64(7)).astype(np.int8)
+    oriented = _oriented(hashes[rows], which)
     order = np.lexsort((oriented[:, 0], keys))  # in crowded buckets, alike hashes stand together
-    keys, oriented, which = keys[order], oriented[order], which[order]
-    found: list[_Pairs] = []
+    keys, oriented, which, rows = keys[order], oriented[order], which[order], rows[order]
+    found = [_NO_PAIRS]
     places = np.arange(len(keys))
     for step in range(1, settings.bucket + 1):
         places = places[places + step < len(keys)]
@@ -236,16 +288,16 @@ def _pairs_of_band(
             right = left + step
             bits = np.bitwise_count(oriented[left] ^ oriented[right]).sum(axis=1, dtype=np.int16)
             near = np.flatnonzero(bits <= settings.max_distance)
-            if len(near):
-                left, right = left[near], right[near]
-                pair = _Pairs(order[left], order[right], bits[near], _relation(which[left], which[right]))
-                found.append(pair)
-    empty = np.empty(0, np.int64)
-    found.append(_Pairs(empty, empty, empty.astype(np.int16), empty.astype(np.int8)))
-    return _Pairs(*(np.concatenate(column) for column in zip(*found, strict=True)))
+            left, right = left[near], right[near]
+            found.append(Pairs(rows[left], rows[right], bits[near], _relation(which[left], which[right])))
+    return _joined(found)
 
 
-def _unique(pairs: _Pairs, count: int) -> _Pairs:
+def _joined(pairs: list[Pairs]) -> Pairs:
+    return Pairs(*(np.concatenate(column) for column in zip(*pairs, strict=True)))
+
+
+def _unique(pairs: Pairs, count: int) -> Pairs:
     """Each pair once, smaller row first, at its smallest distance (then by the order of `TRANSFORMS`)."""
     swapped = pairs.first > pairs.second
     inverses = np.array([TRANSFORMS.index(inverse(t)) for t in TRANSFORMS], np.int8)
@@ -256,21 +308,13 @@ def _unique(pairs: _Pairs, count: int) -> _Pairs:
     order = np.lexsort((transform, pairs.distance, code))
     code = code[order]
     keep = order[np.r_[True, code[1:] != code[:-1]][: len(code)]]
-    return _Pairs(first[keep], second[keep], pairs.distance[keep], transform[keep])
+    return Pairs(first[keep], second[keep], pairs.distance[keep], transform[keep])
 
 
-def _exact_table(firsts: NDArray[np.int64], chosen: NDArray[np.bool_], kind: str) -> pa.Table:
-    second = np.flatnonzero(chosen)
-    zeros = np.zeros(len(second), np.int16)
-    return _pair_table(firsts[second], second, kind, zeros, ["identity"] * len(second))
+def _exact_table(first: NDArray[np.int64], second: NDArray[np.int64], kind: str) -> pa.Table:
+    return _pair_table(Pairs(first, second, np.zeros(len(first), np.int16), np.zeros(len(first), np.int8)), kind)
 
 
-def _pair_table(
-    first: NDArray[np.int64],
-    second: NDArray[np.int64],
-    kind: str,
-    distance: NDArray[np.int16],
-    transforms: list[Transform] | list[str],
-) -> pa.Table:
-    kinds = pa.repeat(kind, len(first))
-    return pa.table([first, second, kinds, distance, pa.array(transforms, pa.string())], schema=PAIR_SCHEMA)
+def _pair_table(pairs: Pairs, kind: str) -> pa.Table:
+    kinds, transforms = pa.repeat(kind, len(pairs.first)), pa.array(TRANSFORMS).take(pa.array(pairs.transform))
+    return pa.table([pairs.first, pairs.second, kinds, pairs.distance, transforms], schema=PAIR_SCHEMA)

@@ -12,14 +12,18 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from million_ird.duplicates.settings import DuplicateSettings
 from million_ird.fingerprint import Transform, compose, inverse
 from million_ird.records import DUPLICATE_SCHEMA
 
 _KINDS = ("bytes", "pixels", "near", "crop")
+_PAIRS = 4096
+"""Pairs that are looked at together, or all of one cluster: about a kilobyte each."""
 
 
 class _Tie(NamedTuple):
@@ -54,18 +58,51 @@ def cluster(pairs: pa.Table, images: pa.Table, settings: DuplicateSettings, pinn
         images: columns `key`, `width`, `height`, `nbytes`; the table whose rows the pairs name.
         pinned: keys that an earlier generation has published.
     """
+    parts = [_cluster(part, images, settings, pinned) for part in _whole_clusters(pairs)]
+    return pa.concat_tables([DUPLICATE_SCHEMA.empty_table(), *parts]).sort_by("key")
+
+
+def _cluster(pairs: pa.Table, images: pa.Table, settings: DuplicateSettings, pinned: Collection[str]) -> pa.Table:
+    """The rows of some clusters, in any order."""
     ties = _ties(pairs, settings)
     rows = sorted(ties)
     facts = images.select(["key", "width", "height", "nbytes"]).take(pa.array(rows, pa.int64())).to_pylist()
     keys = {row: str(fact["key"]) for row, fact in zip(rows, facts, strict=True)}
-    fixed = {row for row in rows if keys[row] in set(pinned)} if pinned else set()
+    fixed = {row for row in rows if keys[row] in pinned}
     rank = {row: _rank(fact, row in fixed) for row, fact in zip(rows, facts, strict=True)}
     found = []
     for members in _components(ties):
         name = min(keys[row] for row in members)
         for keeper, path in _losers(sorted(members, key=rank.__getitem__), ties, fixed, settings.max_distance):
             found.append(_row(keys[path.row], name, keys[keeper], path))
-    return pa.Table.from_pylist(sorted(found, key=lambda row: str(row["key"])), schema=DUPLICATE_SCHEMA)
+    return pa.Table.from_pylist(found, schema=DUPLICATE_SCHEMA)
+
+
+def _whole_clusters(pairs: pa.Table) -> Iterator[pa.Table]:
+    """The pairs some thousand at a time, never some of a cluster without the others: what costs Python objects is
+    one part of the pairs, however many there are."""
+    names = _smallest_rows(pairs["first"].to_numpy(), pairs["second"].to_numpy())
+    order = np.argsort(names, kind="stable")
+    names = names[order]
+    start = 0
+    while start < len(order):
+        end = int(np.searchsorted(names, names[min(start + _PAIRS, len(names)) - 1], side="right"))
+        yield pairs.take(pa.array(order[start:end]))
+        start = end
+
+
+def _smallest_rows(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
+    """For each pair the smallest row of its cluster: (n,)."""
+    rows, places = np.unique(np.concatenate([first, second]), return_inverse=True)
+    first, second = places[: len(first)], places[len(first) :]
+    root = np.arange(len(rows))
+    # Every root hooks onto the smallest neighbour; at least half of the roots of a cluster go each time.
+    while not np.array_equal(root[first], root[second]):
+        a, b = root[first], root[second]
+        np.minimum.at(root, np.maximum(a, b), np.minimum(a, b))
+        while not np.array_equal(root, root[root]):
+            root = root[root]
+    return rows[root[first]]
 
 
 def benchmark_row(
@@ -80,9 +117,10 @@ def benchmark_row(
 
 def with_thumbnails(duplicates: pa.Table, thumbnails: Mapping[str, bytes]) -> pa.Table:
     """The same table with the thumbnails of images and keepers filled in, from those given by key."""
+    keys, pictures = pa.array(list(thumbnails), pa.string()), pa.array(list(thumbnails.values()), pa.binary())
     for source, target in (("key", "thumbnail"), ("keeper", "keeper_thumbnail")):
-        pictures = pa.array([thumbnails.get(key) for key in duplicates.column(source).to_pylist()], pa.binary())
-        filled = pc.coalesce(pictures, duplicates.column(target))
+        given = pictures.take(pc.index_in(duplicates.column(source).combine_chunks(), value_set=keys))
+        filled = pc.coalesce(given, duplicates.column(target))
         duplicates = duplicates.set_column(DUPLICATE_SCHEMA.get_field_index(target), target, filled)
     return duplicates
 

@@ -2,18 +2,15 @@
 
 A hash of the whole picture cannot see such crops; what stays the same is its details. When an image is screened, its
 strongest SIFT keypoints (Lowe 2004) are written down as short codes; images that share several codes are matched
-keypoint by keypoint and then compared window by window like every other pair. The index is a sort of all codes, and a
-common code is compared with a bounded number of neighbours: never everything with everything.
+keypoint by keypoint (see `crop_index`) and then compared window by window like every other pair.
 """
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from million_ird.duplicates.candidates import PAIR_SCHEMA
 from million_ird.duplicates.settings import DuplicateSettings
 from million_ird.duplicates.verify import Agreement, Limits, compare_planes, luma_plane
 from million_ird.fingerprint import TRANSFORMS, Transform, transformed
@@ -22,11 +19,6 @@ CODE_BITS = 28
 
 _SIDE = 480
 """Longer side at which keypoints are looked for, in pixels."""
-
-_READINGS = 4
-"""Codes of one keypoint: as it is, as a mirror shows it, and with either of its two least certain bits turned."""
-
-_PLAIN, _MIRRORED, _TURNED = range(3)
 
 _MIN_KEPT = 0.70
 """Least share of the larger picture that the smaller one must keep: three quarters, less what alignment may err."""
@@ -44,7 +36,8 @@ def crop_features(rgb: NDArray[np.uint8], count: int) -> bytes:
         rgb: (H, W, 3) uint8, or luma (H, W).
 
     Returns:
-        (n, 4) little-endian uint32 as bytes: the four readings of each keypoint, strongest first.
+        (n, 4) little-endian uint32 as bytes: the four codes of each keypoint, strongest first: as it is, as a mirror
+        shows it, and with either of its two least certain bits turned.
     """
     _, descriptors = _keypoints(_plane(rgb), count)
     if not len(descriptors):
@@ -54,30 +47,6 @@ def crop_features(rgb: NDArray[np.uint8], count: int) -> bytes:
     weakest = np.argsort(np.abs(margins), axis=1, kind="stable")[:, :2].astype(np.uint32)
     turned = codes[:, None] ^ (np.uint32(1) << weakest)
     return np.column_stack([codes, mirrored, turned]).astype("<u4").tobytes()
-
-
-def crop_pairs(features: list[bytes], settings: DuplicateSettings) -> pa.Table:
-    """Pairs of rows that share at least `crop_votes` keypoints, as `PAIR_SCHEMA` (kind `crop`, distance -1).
-
-    `transform` is `mirror` where more mirrored keypoints matched than plain ones, else `identity`; `verify_crop` finds
-    the true one.
-    """
-    code, image, reading = _postings(features)
-    votes = []
-    places = np.arange(len(code))
-    for step in range(1, settings.crop_bucket + 1):
-        places = places[places + step < len(code)]
-        places = places[code[places] == code[places + step]]
-        if not len(places):
-            break
-        first, second = image[places], image[places + step]
-        readings = np.stack([reading[places], reading[places + step]])
-        handed = (readings == _MIRRORED).any(axis=0)
-        useful = (first != second) & (readings == _PLAIN).any(axis=0)  # else one keypoint would vote several times
-        pair = np.minimum(first, second) * len(features) + np.maximum(first, second)
-        votes.append((pair * 2 + handed)[useful])
-    pair, count = np.unique(np.concatenate([np.empty(0, np.int64), *votes]), return_counts=True)
-    return _voted(pair[count >= settings.crop_votes], count[count >= settings.crop_votes], len(features))
 
 
 def verify_crop(
@@ -142,31 +111,6 @@ def _codes(descriptors: NDArray[np.float32]) -> tuple[NDArray[np.uint32], NDArra
     margins = (descriptors - descriptors.mean(axis=1, keepdims=True)) @ _PLANES
     weights = np.uint32(1) << np.arange(CODE_BITS, dtype=np.uint32)
     return ((margins > 0) * weights).sum(axis=1, dtype=np.uint32), margins
-
-
-def _postings(features: list[bytes]) -> tuple[NDArray[np.uint32], NDArray[np.int64], NDArray[np.int8]]:
-    """Code, image and reading of all keypoints, sorted; what repeats within an image (windows of a house) once."""
-    codes = np.frombuffer(b"".join(features), "<u4").reshape(-1, _READINGS)
-    lengths = np.array([len(f) // (4 * _READINGS) for f in features], np.int64)
-    image = np.repeat(np.repeat(np.arange(len(features)), lengths), _READINGS)
-    reading = np.tile(np.array([_PLAIN, _MIRRORED, _TURNED, _TURNED], np.int8), len(codes))
-    code = codes.ravel()
-    order = np.lexsort((reading, image, code))
-    code, image, reading = code[order], image[order], reading[order]
-    is_new = np.ones(len(code), bool)
-    is_new[1:] = (code[1:] != code[:-1]) | (image[1:] != image[:-1]) | (reading[1:] != reading[:-1])
-    return code[is_new], image[is_new], reading[is_new]
-
-
-def _voted(pair: NDArray[np.int64], count: NDArray[np.int64], images: int) -> pa.Table:
-    """One row per pair: the handedness with more votes."""
-    order = np.lexsort((pair % 2, -count, pair // 2))
-    pair = pair[order]
-    pair = pair[np.r_[True, pair[1:] // 2 != pair[:-1] // 2][: len(pair)]]
-    first, second = np.divmod(pair // 2, max(images, 1))
-    transforms = pa.array(["mirror" if handed else "identity" for handed in pair % 2], pa.string())
-    kinds, distances = pa.repeat("crop", len(pair)), np.full(len(pair), -1, np.int16)
-    return pa.table([first, second, kinds, distances, transforms], schema=PAIR_SCHEMA)
 
 
 def _similarity(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32] | None:

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from million_ird.dataset import Dataset, open_dataset
 from million_ird.duplicates import PAIR_SCHEMA
 from million_ird.errors import DatasetError
+from million_ird.key_sorted import KeySorted
 from million_ird.markers import read_marker
 from million_ird.records import DUPLICATE_SCHEMA
 from pipelines.deduplicate import deduplicate
@@ -97,16 +99,18 @@ def _known(*rows: tuple[str, str, str]) -> pa.Table:
     return pa.Table.from_pylist(full, schema=DUPLICATE_SCHEMA)
 
 
-def test_what_was_found_before_becomes_pairs() -> None:
-    images = pa.table({"key": ["a", "b", "c"]})
-    pairs = as_pairs(_known(("c", "a", "rot90"), ("a", "b", "rot90"), ("b", "gone", "identity")), images)
+def test_what_was_found_before_becomes_pairs(tmp_path: Path) -> None:
+    a, b, c, gone = (letter * 24 for letter in "abcd")
+    pq.write_table(pa.table({"key": [a, b, c]}), tmp_path / "images.parquet")
+    images = KeySorted(tmp_path / "images.parquet")
+    pairs = as_pairs(_known((c, a, "rot90"), (a, b, "rot90"), (b, gone, "identity")), images)
     assert pairs.schema.names == [*PAIR_SCHEMA.names, "agreement"]
     assert [tuple(row.values()) for row in pairs.to_pylist()] == [
         (0, 2, "near", 20, "rot90", 0.9),  # what turns the second, c, into the first, a
         (0, 1, "near", 20, "rot270", 0.9),  # the other way round
     ]
     assert as_pairs(_known(), images).num_rows == 0
-    assert thumbnails_in(_known(("c", "a", "identity"))) == {"c": b"c"}
+    assert thumbnails_in(_known((c, a, "identity"))) == {c: c.encode()}
 
 
 def test_the_first_generation_knows_nothing(dataset: Dataset) -> None:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from million_ird.duplicates import PAIR_SCHEMA, DuplicateSettings, candidate_pairs
+from million_ird.duplicates import PAIR_SCHEMA, DuplicateSettings, candidate_pairs, candidates
 from million_ird.duplicates.candidates import near_pairs
 from million_ird.errors import UsageError
 from million_ird.fingerprint import HASH_BYTES, TRANSFORMS, inverse, transformed_hash
+from million_ird.key_sorted import KeySorted
 
 Hashes = npt.NDArray[np.uint8]
+Table = Callable[..., KeySorted]
 
 
 def random_hashes(count: int, seed: int = 0) -> Hashes:
@@ -25,32 +31,52 @@ def with_bits_changed(hashes: Hashes, rate: float, seed: int = 1) -> Hashes:
     return hashes ^ np.packbits(noise, axis=1)
 
 
-def table(hashes: Hashes, sha256: list[str] | None = None, pixels: list[str] | None = None) -> pa.Table:
-    return pa.table(
-        {
-            "sha256": pa.array(sha256 or [f"s{i}" for i in range(len(hashes))], pa.string()),
-            "pixel_hash": pa.array(pixels or [f"p{i}" for i in range(len(hashes))], pa.string()),
-            "phash": pa.array([h.tobytes() for h in hashes], pa.binary()),
+@pytest.fixture
+def table(tmp_path: Path) -> Table:
+    """Images with these hashes; bytes and pixels all different unless they are given."""
+
+    def make(hashes: Sequence[bytes], sha256: Sequence[str] = (), pixels: Sequence[str] = ()) -> KeySorted:
+        different = [f"{number:064x}" for number in range(1 << 60, (1 << 60) + len(hashes))]
+        columns = {
+            "sha256": pa.array(sha256 or different, pa.string()),
+            "pixel_hash": pa.array(pixels or different, pa.string()),
+            "phash": pa.array(list(hashes), pa.binary()),
         }
-    )
+        pq.write_table(pa.table(columns), tmp_path / "images.parquet")
+        return KeySorted(tmp_path / "images.parquet")
+
+    return make
+
+
+def digits(letters: str) -> list[str]:
+    """A string of 64 digits for each letter, equal ones for equal letters; "" for a dot."""
+    return ["" if letter == "." else 64 * letter for letter in letters]
+
+
+def as_bytes(hashes: Hashes) -> list[bytes]:
+    return [row.tobytes() for row in hashes]
 
 
 def found(pairs: pa.Table) -> list[tuple[int, int, str]]:
     return [(row["first"], row["second"], row["kind"]) for row in pairs.to_pylist()]
 
 
-def test_equal_bytes_and_equal_pixels_are_stars() -> None:
-    hashes = random_hashes(6)
-    sha256 = ["a", "b", "a", "c", "a", "d"]
-    pixels = ["x", "y", "x", "y", "x", "z"]
-    pairs = candidate_pairs(table(hashes, sha256, pixels), DuplicateSettings())
+def test_equal_bytes_and_equal_pixels_are_stars(table: Table) -> None:
+    images = table(as_bytes(random_hashes(6)), digits("abacad"), digits("123112"))
+    pairs = candidate_pairs(images, DuplicateSettings())
     assert pairs.schema == PAIR_SCHEMA
-    assert found(pairs) == [(0, 2, "bytes"), (0, 4, "bytes"), (1, 3, "pixels")]
+    assert found(pairs) == [(0, 2, "bytes"), (0, 3, "pixels"), (0, 4, "bytes"), (1, 5, "pixels")]
 
 
-def test_unknown_hashes_equal_nothing() -> None:
-    pairs = candidate_pairs(table(random_hashes(4), [""] * 4, [""] * 4), DuplicateSettings())
-    assert pairs.num_rows == 0
+def test_strings_are_compared_to_their_ends(table: Table) -> None:
+    alike = ["a" * 64, "a" * 63 + "b", "a" * 64]
+    pairs = candidate_pairs(table(as_bytes(random_hashes(3)), alike), DuplicateSettings())
+    assert found(pairs) == [(0, 2, "bytes")]
+
+
+def test_unknown_hashes_equal_nothing(table: Table) -> None:
+    unknown = digits("....")
+    assert candidate_pairs(table(as_bytes(random_hashes(4)), unknown, unknown), DuplicateSettings()).num_rows == 0
 
 
 def test_near_pairs_are_found_under_every_turn_and_mirror() -> None:
@@ -110,15 +136,36 @@ def test_row_order_does_not_matter_for_who_is_paired() -> None:
     assert actual == expected
 
 
-def test_an_empty_table_has_no_pairs() -> None:
-    assert candidate_pairs(table(random_hashes(0)), DuplicateSettings()).num_rows == 0
-    assert candidate_pairs(table(random_hashes(1)), DuplicateSettings()).num_rows == 0
+def test_hashes_are_looked_at_in_parts_of_whole_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    originals = random_hashes(300)
+    dark = random_hashes(200, 3)
+    dark[:, :28] = 0
+    hashes = np.concatenate([originals, with_bits_changed(originals, 0.05), dark, dark[:50]])
+    settings = DuplicateSettings(bands=5, band_bits=12)
+    whole = near_pairs(hashes, settings)
+    monkeypatch.setattr(candidates, "_CHUNK", 37)
+    parts = near_pairs(hashes, settings)
+    assert len(whole.first) > 500
+    assert list(zip(*parts, strict=True)) == list(zip(*whole, strict=True))
 
 
-def test_a_hash_of_wrong_length_is_refused() -> None:
-    images = table(random_hashes(2)).set_column(2, "phash", pa.array([b"short", b"x" * 32], pa.binary()))
+def test_hashes_that_take_no_part_are_in_no_pair() -> None:
+    originals = random_hashes(50)
+    hashes = np.concatenate([originals, originals, with_bits_changed(originals, 0.03)])
+    takes_part = np.arange(150) >= 50
+    pairs = near_pairs(hashes, DuplicateSettings(), takes_part)
+    expected = near_pairs(hashes[50:], DuplicateSettings())
+    assert np.array_equal(pairs.first, expected.first + 50) and np.array_equal(pairs.second, expected.second + 50)
+
+
+def test_an_empty_table_has_no_pairs(table: Table) -> None:
+    assert candidate_pairs(table([]), DuplicateSettings()).num_rows == 0
+    assert candidate_pairs(table(as_bytes(random_hashes(1))), DuplicateSettings()).num_rows == 0
+
+
+def test_a_hash_of_wrong_length_is_refused(table: Table) -> None:
     with pytest.raises(ValueError, match="32 bytes"):
-        candidate_pairs(images, DuplicateSettings())
+        candidate_pairs(table([b"short", b"x" * 32]), DuplicateSettings())
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pytest
 
 from million_ird.duplicates import PAIR_SCHEMA, DuplicateSettings
-from million_ird.duplicates.crops import crop_features, crop_pairs, verify_crop
+from million_ird.duplicates.crop_index import crop_pairs
+from million_ird.duplicates.crops import crop_features, verify_crop
 from million_ird.fingerprint import Transform, inverse, transformed
 
 Pixels = npt.NDArray[np.uint8]
