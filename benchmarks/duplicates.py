@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 
 from million_ird.contamination import BenchmarkTable, ContaminationSettings, confirm
 from million_ird.duplicates import DuplicateSettings, verify_pair
-from million_ird.duplicates.candidates import near_pairs
 from million_ird.duplicates.crop_index import crop_pairs
 from million_ird.duplicates.crops import crop_features, verify_crop
+from million_ird.duplicates.near import near_pairs
 from million_ird.fingerprint import (
     TRANSFORMS,
     Transform,

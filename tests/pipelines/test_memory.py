@@ -21,7 +21,7 @@ import pytest
 
 from million_ird import key_sorted
 from million_ird.dataset import Dataset, open_dataset
-from million_ird.duplicates import candidates, clusters, equal
+from million_ird.duplicates import clusters, equal, near
 from million_ird.layout import fetch_marker, fetch_unit_name, plan_folder, sources_marker
 from million_ird.markers import publish
 from million_ird.records import image_key, image_schema
@@ -133,7 +133,7 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything that is looked at together is less than the short list."""
     monkeypatch.setattr(key_sorted, "_FILE_ROWS", 500)
     monkeypatch.setattr(key_sorted, "_BATCH_ROWS", 250)
-    monkeypatch.setattr(candidates, "_CHUNK", 1000)
+    monkeypatch.setattr(near, "_CHUNK", 1000)
     monkeypatch.setattr(equal, "_CHUNK", 1000)
     monkeypatch.setattr(clusters, "_PAIRS", 10)
 

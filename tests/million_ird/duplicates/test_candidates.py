@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from million_ird.duplicates import PAIR_SCHEMA, DuplicateSettings, candidate_pairs, candidates
-from million_ird.duplicates.candidates import near_pairs
+from million_ird.duplicates import PAIR_SCHEMA, DuplicateSettings, candidate_pairs, near
+from million_ird.duplicates.near import near_pairs
 from million_ird.errors import UsageError
 from million_ird.fingerprint import HASH_BYTES, TRANSFORMS, inverse, transformed_hash
 from million_ird.key_sorted import KeySorted
@@ -143,7 +143,7 @@ def test_hashes_are_looked_at_in_parts_of_whole_keys(monkeypatch: pytest.MonkeyP
     hashes = np.concatenate([originals, with_bits_changed(originals, 0.05), dark, dark[:50]])
     settings = DuplicateSettings(bands=5, band_bits=12)
     whole = near_pairs(hashes, settings)
-    monkeypatch.setattr(candidates, "_CHUNK", 37)
+    monkeypatch.setattr(near, "_CHUNK", 37)
     parts = near_pairs(hashes, settings)
     assert len(whole.first) > 500
     assert list(zip(*parts, strict=True)) == list(zip(*whole, strict=True))
