@@ -147,7 +147,8 @@ class Restorer:
         if mode == "whole":
             return peak_bytes(self._network, height, width, precision)
         side = self._tiles.side
-        sums = 20 * height * width * self.scale**2  # the result and its weights in float32, and the result in levels
+        # The result and its weights in float32, and the result in levels; the picture in levels and twice in float32.
+        sums = (20 * self.scale**2 + 28) * height * width
         return peak_bytes(self._network, min(side, height), min(side, width), precision) + sums
 
     def _run(self, image: Tensor, mode: Mode) -> Tensor:
