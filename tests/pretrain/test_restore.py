@@ -110,7 +110,6 @@ def test_a_mode_that_does_not_exist_is_refused() -> None:
         RestoreSettings(mode="tiles")  # type: ignore[arg-type]
 
 
-
 @pytest.mark.parametrize(
     "error", [torch.OutOfMemoryError("CUDA out of memory."), RuntimeError("can't allocate memory")]
 )
