@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from million_ird.errors import DatasetError
 from million_ird.image_keys import key_array
+from million_ird.tables import give_back
 
 _FILE_ROWS = 10_000
 """Rows that a scratch file is meant to hold: some megabytes, and a few times that while it is sorted."""
@@ -46,7 +47,7 @@ class KeySorted:
         with pq.ParquetFile(self._path) as file:
             for group in range(file.num_row_groups):  # `iter_batches` over all of them holds more the longer the file
                 yield from file.read_row_group(group, list(columns), use_threads=False).to_batches()
-                _give_back()
+                give_back()
 
     def take(self, rows: NDArray[np.int64], columns: Sequence[str]) -> pa.Table:
         """Some columns of the rows of the given numbers (n,), which ascend. Reads the columns once, to their end."""
@@ -91,13 +92,8 @@ def sort_by_key(batches: Iterable[pa.RecordBatch], schema: pa.Schema, expected: 
             if rows.num_rows:
                 writer.write_table(rows.sort_by("key"), row_group_size=_BATCH_ROWS)
             del rows
-            _give_back()
+            give_back()
     return KeySorted(target)
-
-
-def _give_back() -> None:
-    """Has pyarrow's allocator return what it holds back for tables to come: else that adds up to several of them."""
-    pa.default_memory_pool().release_unused()
 
 
 def _deal(batches: Iterable[pa.RecordBatch], schema: pa.Schema, files: Sequence[Path]) -> None:
@@ -122,7 +118,7 @@ def _gathered(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[
         if sum(part.num_rows for part in parts) >= _BATCH_ROWS:
             yield pa.Table.from_batches(parts, schema)
             parts = []
-            _give_back()
+            give_back()
     yield pa.Table.from_batches(parts, schema)
 
 

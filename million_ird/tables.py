@@ -1,4 +1,4 @@
-"""Reading Parquet tables whole, in the calling thread.
+"""Tables and their memory: reading Parquet whole, in the calling thread, and giving back what tables took.
 
 `pyarrow.parquet.read_table` scans with threads of its own, and a process that ends soon after it can be aborted by
 them (apache/arrow issue 34314); a command must not fail after its work is done.
@@ -22,3 +22,9 @@ def read_parquet(
     with pq.ParquetFile(file) as parquet:
         table = parquet.read(columns=None if columns is None else list(columns), use_threads=False)
     return table if where is None else table.filter(where)
+
+
+def give_back() -> None:
+    """Has pyarrow's allocator return what it keeps of freed tables. Where many of changing sizes pass by, that adds up
+    to several of them, and to most of what a process takes."""
+    pa.default_memory_pool().release_unused()

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from blake3 import blake3
+from numpy.typing import NDArray
 
 from million_ird.dataset import Dataset, Row
 from million_ird.errors import MillionIrdError
@@ -179,11 +181,11 @@ def _check_names(store: Store, tar: str, rows: Iterable[Row]) -> list[Problem]:
 
 
 def _check_image_keys(dataset: Dataset) -> Iterator[Problem]:
-    return _unique("images", (batch["key"].to_pylist() for batch in dataset.image_rows(["key"])))
+    return _unique("images", lambda: dataset.image_rows(["key"]))
 
 
 def _check_patch_keys(dataset: Dataset) -> Iterator[Problem]:
-    return _unique("patches", (batch["key"].to_pylist() for batch in dataset.patch_rows(["key"])))
+    return _unique("patches", lambda: dataset.patch_rows(["key"]))
 
 
 def _check_shards(dataset: Dataset) -> Iterator[Problem]:
@@ -220,11 +222,18 @@ def _check_plans(dataset: Dataset) -> Iterator[Problem]:
             yield Problem(DUPLICATES, "differs from the newest generation's table")
 
 
-def _unique(what: str, keys: Iterable[list[str]]) -> Iterator[Problem]:
-    seen: set[bytes] = set()
-    for batch in keys:
-        for key in batch:
-            short = blake3(key.encode()).digest(12)
-            if short in seen:
+def _unique(what: str, batches: Callable[[], Iterable[pa.RecordBatch]]) -> Iterator[Problem]:
+    """Keys that stand twice. Eight bytes of each, and as many while they are sorted, say which may; only if any do are
+    the keys read again, and those looked at in full."""
+    digests = np.sort(np.concatenate([np.empty(0, np.uint64), *(_digests(batch) for batch in batches())]))
+    suspected = np.unique(digests[1:][digests[1:] == digests[:-1]])
+    seen: set[str] = set()
+    for batch in batches() if len(suspected) else ():
+        for key in batch["key"].filter(pa.array(np.isin(_digests(batch), suspected))).to_pylist():
+            if key in seen:
                 yield Problem(what, f"key {key} stands twice")
-            seen.add(short)
+            seen.add(key)
+
+
+def _digests(batch: pa.RecordBatch) -> NDArray[np.uint64]:
+    return np.frombuffer(b"".join(blake3(key.encode()).digest(8) for key in batch["key"].to_pylist()), np.uint64)

@@ -29,7 +29,7 @@ from million_ird.errors import DatasetError, UsageError
 from million_ird.manifest import ManifestBatch, ManifestSettings, read_manifest
 from million_ird.records import REJECTED_SOURCE_SCHEMA, SOURCE_SCHEMA
 from million_ird.store import Store
-from million_ird.tables import read_parquet
+from million_ird.tables import give_back, read_parquet
 from pipelines.plan_sort import Sorter, read_all
 
 UNITS_PER_FILE = 100
@@ -235,6 +235,7 @@ def _write_units(batches: Iterator[pa.RecordBatch], out: Path, first_unit: int) 
             writer = pq.ParquetWriter(out / name, schema, compression="zstd", write_statistics=False)
         assert writer is not None
         writer.write_table(rows.cast(writer.schema), row_group_size=max(1, rows.num_rows))
+        give_back()
         number += 1
     if writer is not None:
         writer.close()

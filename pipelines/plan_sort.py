@@ -22,6 +22,7 @@ from million_ird.errors import MillionIrdError, StoreError
 from million_ird.manifest import ManifestBatch
 from million_ird.manifest.blocks import shorten
 from million_ird.records import REJECTED_SOURCE_SCHEMA, SOURCE_SCHEMA
+from million_ird.tables import give_back
 
 _PIECES = 8
 """Pieces that a unit is dealt: at most an eighth of a unit is one host's, while there are hosts enough."""
@@ -68,6 +69,7 @@ def read_all(
                 rejected.write_batch(pa.RecordBatch.from_arrays(columns, schema=_SPILL_REJECTED_SCHEMA))
             if progress is not None:
                 progress(sum(reading.rows.values()))
+            give_back()
     return reading
 
 
