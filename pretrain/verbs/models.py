@@ -6,6 +6,11 @@ import argparse
 import json
 from collections.abc import Sequence
 
+_LARGEST = 16_384
+"""Side of an image in pixels: of a larger one, ESRT's pairs of pixels are more than PyTorch can count."""
+_WIDEST = 4_096
+"""Channels: weights of more are larger than any tensor."""
+
 
 def main(argv: Sequence[str]) -> int:
     """Prints the table, or the same as JSON."""
@@ -23,8 +28,10 @@ def main(argv: Sequence[str]) -> int:
     from million_ird.errors import UsageError
     from pretrain.models.table import describe, rows
 
-    if arguments.size is not None and arguments.size < 1:
-        raise UsageError(f"--size must be 1 or more, not {arguments.size}")
+    if arguments.size is not None and not 1 <= arguments.size <= _LARGEST:
+        raise UsageError(f"--size must be 1 to {_LARGEST}, not {arguments.size}")
+    if arguments.width > _WIDEST:
+        raise UsageError(f"--width must be {_WIDEST} or less, not {arguments.width}")
     found = rows(arguments.network, arguments.size, arguments.width)
     print(json.dumps([row.as_json() for row in found], indent=2) if arguments.json else describe(found))
     return 0

@@ -32,7 +32,9 @@ def test_all_networks_are_listed_where_none_is_named(capsys: pytest.CaptureFixtu
     assert names == {"dynet", "promptir (dynet unshared)", *(listing.name for listing in LISTED)}
 
 
-@pytest.mark.parametrize("arguments", [["--size", "0"], ["--width", "7"], ["--width", "0"], ["x"]])
+@pytest.mark.parametrize(
+    "arguments", [["--size", "0"], ["--size", "16385"], ["--width", "7"], ["--width", "0"], ["--width", "4098"], ["x"]]
+)
 def test_what_cannot_be_is_refused(arguments: list[str]) -> None:
     with pytest.raises(UsageError, match=r"size|width|no network"):
         main(arguments)
