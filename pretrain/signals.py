@@ -22,10 +22,8 @@ EXIT_RESUMABLE = 75
 """Told to stop (SIGTERM), saved, and to be resumed: EX_TEMPFAIL of sysexits.h, "try again later"."""
 
 EXIT_INTERRUPTED = 130
-"""The same after Ctrl-C: 128 + SIGINT, as shells have it."""
-
-EXIT_TERMINATED = 143
-"""SIGTERM ended it: 128 + SIGTERM, as shells have it."""
+"""The same after Ctrl-C: 128 + SIGINT, as shells have it. Work that has no checkpoints ends so after SIGTERM, too, as a
+build does."""
 
 _WATCHED = (signal.SIGTERM, signal.SIGINT)
 
@@ -33,7 +31,7 @@ _WATCHED = (signal.SIGTERM, signal.SIGINT)
 class TerminatedError(MillionIrdError):
     """SIGTERM, in work of which every finished piece is kept and nothing else."""
 
-    exit_code = EXIT_TERMINATED
+    exit_code = EXIT_INTERRUPTED
 
 
 @contextlib.contextmanager

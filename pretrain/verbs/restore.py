@@ -51,8 +51,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="million-ird restore",
         description="Restore a picture or a folder of pictures, with any network. Outputs are sRGB PNG files, upright, "
         "in the same tree; what is there already is left alone, so the same command goes on after an interruption.",
-        epilog="exit codes: 0 done; 3 some files were refused, each with a line that says why; 130 and 143 stopped "
-        "by Ctrl-C or SIGTERM: the same command goes on",
+        epilog="exit codes: 0 done; 3 some files were refused, each with a line that says why; 130 stopped by "
+        "Ctrl-C or SIGTERM: the same command goes on",
     )
     parser.add_argument("checkpoint", help="a run, one of its checkpoints, a folder of a model, or a weights file")
     parser.add_argument("input", help="a picture, or a folder of pictures")

@@ -232,16 +232,16 @@ sys.exit(main(sys.argv[2:]))
 """
 
 
-@pytest.mark.parametrize(("name", "code", "says"), [("SIGTERM", 143, "told to stop"), ("SIGINT", 130, "interrupted")])
+@pytest.mark.parametrize(("name", "says"), [("SIGTERM", "told to stop"), ("SIGINT", "interrupted")])
 def test_a_signal_while_a_result_is_written_leaves_nothing_half(
-    name: str, code: int, says: str, checkpoint: str, tmp_path: Path
+    name: str, says: str, checkpoint: str, tmp_path: Path
 ) -> None:
     write_pictures(tmp_path / "in", "a.png")
     command = ["restore", checkpoint, str(tmp_path / "in"), "--out", str(tmp_path / "out"), "--device", "cpu"]
     ended = subprocess.run(
         [sys.executable, "-c", _STOPPED, name, *command], capture_output=True, text=True, timeout=120, check=False
     )
-    assert ended.returncode == code
+    assert ended.returncode == 130
     line = ended.stderr.strip().splitlines()[-1]
     assert says in line and "run the same command again" in line and "Traceback" not in ended.stderr
     assert not list((tmp_path / "out").rglob("*")), "no result, no part of one, no folder for parts"
