@@ -156,8 +156,9 @@ def _published_keys(store: Store, generation: int, among: pa.ChunkedArray) -> se
     for earlier in range(generation):
         if store.exists(patches_marker(earlier)):
             with store.open(f"{plan_folder(earlier)}/patches.parquet") as file, pq.ParquetFile(file) as plan:
-                for batch in plan.iter_batches(columns=["key"], use_threads=False):
-                    keys |= set(batch["key"].filter(looked_at.holds(batch["key"])).to_pylist())
+                for group in range(plan.num_row_groups):
+                    cut = plan.read_row_group(group, ["key"], use_threads=False)["key"].combine_chunks()
+                    keys |= set(cut.filter(looked_at.holds(cut)).to_pylist())
     return keys
 
 

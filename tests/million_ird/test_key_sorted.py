@@ -11,10 +11,11 @@ import pyarrow as pa
 import pytest
 
 from million_ird import key_sorted
-from million_ird.errors import DatasetError
+from million_ird.errors import DatasetError, StoreError
 from million_ird.image_keys import key_array
 from million_ird.key_sorted import KeySorted, sort_by_key
 from million_ird.records import image_key
+from million_ird.store import Store
 
 SCHEMA = pa.schema([("key", pa.string()), ("number", pa.int64()), ("data", pa.binary())])
 KEYS = [image_key(str(number)) for number in range(2000)]
@@ -69,6 +70,13 @@ def test_no_rows_are_sorted_too(tmp_path: Path) -> None:
     assert images.rows == 0 and list(images.batches(["key"])) == []
     assert images.take(np.empty(0, np.int64), ["key"]).num_rows == 0
     assert images.find(key_array(pa.array(KEYS[:1]))).tolist() == [-1]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
+def test_a_full_disk_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="the disk is full"), Store(str(tmp_path)).spool() as folder:
+        (folder / "000.arrow").symlink_to("/dev/full")
+        sort_by_key(batches(KEYS), SCHEMA, len(KEYS), folder)
 
 
 def test_what_is_no_key_is_said_so(tmp_path: Path) -> None:

@@ -30,6 +30,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebWorld]:
         a = picture(1, 320, 256)
         world.pictures["a turned.jpg"] = jpeg(np.ascontiguousarray(np.rot90(a)), 85)
         world.pictures["b small.jpg"] = jpeg(picture(2, 320, 256)[::2, ::2])
+        world.pictures["h.jpg"] = jpeg(picture(9, 448, 320))
+        world.pictures["h cropped.jpg"] = jpeg(picture(9, 448, 320)[20:300, 40:432], 88)
         world.write_list(list(world.pictures))
         world.build(world.root / "out")
         yield world
@@ -79,6 +81,15 @@ def test_it_can_be_switched_off(world: WebWorld, tmp_path: Path) -> None:
     assert dataset.duplicates().num_rows == 0
     urls = {row["url"] for row, _ in dataset}
     assert {world.url("a.jpg"), world.url("a again.jpg"), world.url("a mirrored.jpg")} <= urls
+
+
+def test_crops_go_only_where_they_are_looked_for(world: WebWorld, dataset: Dataset, tmp_path: Path) -> None:
+    with_crops = world.build(tmp_path / "crops", "duplicates.crops=true")
+    found = {row["key"]: row for row in with_crops.duplicates().to_pylist()}
+    crop = found.pop(key_of(with_crops, world.url("h cropped.jpg")))
+    assert (crop["kind"], crop["keeper"]) == ("crop", key_of(with_crops, world.url("h.jpg")))
+    assert crop["agreement"] >= 0.82 and crop["thumbnail"] and crop["keeper_thumbnail"]
+    assert found == _deduplicate(world, dataset), "the others are found as without crops"
 
 
 def test_an_image_whose_bytes_are_gone_is_said_so(world: WebWorld, dataset: Dataset) -> None:
