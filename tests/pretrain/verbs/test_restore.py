@@ -222,6 +222,7 @@ _STOPPED = """
 import os, signal, sys
 from pathlib import Path
 from million_ird.cli import main
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs begin deaf to it
 write = Path.write_bytes
 def stopped(self, data):
     write(self, data[:50])
