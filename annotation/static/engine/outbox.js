@@ -153,6 +153,11 @@ export class Outbox extends EventTarget {
     }
   }
 
+  /** Once the server answers all that it is asked. */
+  async reachable() {
+    while (this.#since) await new Promise((resolve) => this.addEventListener("status", resolve, { once: true }));
+  }
+
   /** Forget what is unsent of a layer, and what the server refused of any. @param {number} layer */
   async discard(layer) {
     await this.#tail;

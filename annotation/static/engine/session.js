@@ -302,14 +302,29 @@ export class LayerSession extends EventTarget {
     this.#settle(layer.annotator);
   }
 
-  /** @param {string} annotator  who drew what the layer shows */
+  /** @param {string} annotator  who drew what the layer shows; "": nobody, as where it was undone to its beginning */
   #settle(annotator) {
     const again = this.conflict !== null;
     this.conflict = annotator;
     this.outbox.setConflict(annotator);
     if (again) return;
-    if (annotator === this.annotator && this.#merges++ < OWN_MERGES) this.resolve("mine").catch(() => this.#tellConflict());
+    const mayBeOwn = annotator === this.annotator || annotator === "";
+    if (mayBeOwn && this.#merges++ < OWN_MERGES) this.#mergeOwn().catch(() => this.#tellConflict());
     else this.#tellConflict();
+  }
+
+  /** What one person drew on two pages goes on top of each other; unasked, and as soon as the server can be reached. */
+  async #mergeOwn() {
+    await this.outbox.reachable();
+    if (!this.isOpen || this.conflict === null) return;
+    if (this.conflict !== this.annotator && (await this.#othersDrew())) this.#tellConflict();
+    else await this.resolve("mine");
+  }
+
+  /** @returns {Promise<boolean>} whether the layer has strokes of another person */
+  async #othersDrew() {
+    const revisions = await this.api.history(this.layer.id);
+    return revisions.some(({ annotator }) => annotator !== "" && annotator !== this.annotator);
   }
 
   #tellConflict() {

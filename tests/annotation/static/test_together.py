@@ -49,6 +49,36 @@ def test_strokes_of_two_pages_that_were_closed_are_put_together(desk: Desk) -> N
     third.page.wait_for_function("[15, 45].every((y) => editor.mask.at(20, y) && editor.mask.at(40, y))")
 
 
+@pytest.mark.parametrize("others_drew", [False, True])
+def test_strokes_beside_an_undo_of_everything_are_merged_unless_others_drew(desk: Desk, others_drew: bool) -> None:
+    if others_drew:
+        ben = desk.sit("Ben")
+        ben.dot(60, 40)
+        ben.until("saved")
+        ben.leave()
+    first = desk.sit()
+    first.dot(20, 20)
+    first.until("saved")
+    second = desk.sit()
+    desk.strokes(lambda route: route.abort())
+    first.dot(40, 20)
+    first.until("offline", 1)
+    for _ in range(1 + others_drew):
+        second.page.wait_for_function("editor.canUndo")
+        second.do("undo()")
+    second.page.wait_for_function("!editor.canUndo")
+    second.until("saved")
+    assert desk.layer["annotator"] == ""
+    desk.pass_strokes()
+    first.do("retry()")
+    if others_drew:
+        first.until("conflict")
+        assert first.until_told("conflict")["annotator"] == ""
+    else:
+        first.until("saved")
+        assert desk.stored()[20, 20] and desk.stored()[20, 40]
+
+
 @pytest.mark.parametrize("choice", ["mine", "theirs"])
 def test_with_somebody_else_the_person_chooses_and_both_are_kept(desk: Desk, choice: str) -> None:
     ada, ben = desk.sit("Ada"), desk.sit("Ben")
