@@ -139,7 +139,7 @@ def test_crops_of_shrunk_photographs_are_those_of_the_whole_shrunk(tmp_path: Pat
     maker = SampleMaker({"mine": task}, {"mine": 1.0}, 0, _SIDE)
     for position in range(8):
         example, _ = task.sample(maker.sampler.place(position).sample)
-        _find(maker.sample(position).target, downscale(_whole(tmp_path / example.key), shrink))
+        assert _find(maker.sample(position).target, downscale(_whole(tmp_path / example.key), shrink))
 
 
 def test_a_mosaic_has_the_phase_of_the_whole_picture(tmp_path: Path) -> None:
