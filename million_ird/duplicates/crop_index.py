@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from million_ird.duplicates.candidates import PAIR_SCHEMA
 from million_ird.duplicates.settings import DuplicateSettings
+from million_ird.duplicates.sorted_codes import whole_groups
 
 _PLAIN, _MIRRORED, _TURNED = range(3)
 _READINGS = np.array([_PLAIN, _MIRRORED, _TURNED, _TURNED], np.uint64)
@@ -83,7 +84,7 @@ def _without_repeats(postings: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 def _votes(postings: NDArray[np.uint64], images: int, settings: DuplicateSettings) -> Iterator[NDArray[np.int64]]:
     """Some votes at a time: for every two images that share a code, 2 · (first · images + second) + is mirrored."""
-    for part in _whole_codes(postings):
+    for part in whole_groups(postings, _BELOW_CODE, _CHUNK):
         code, reading = part >> _CODE_SHIFT, part & np.uint64(3)
         image = ((part & _BELOW_CODE) >> _IMAGE_SHIFT).astype(np.int64)
         places = np.arange(len(part))
@@ -98,16 +99,6 @@ def _votes(postings: NDArray[np.uint64], images: int, settings: DuplicateSetting
             useful = (first != second) & (readings == _PLAIN).any(axis=0)  # else one keypoint would vote several times
             pair = np.minimum(first, second) * images + np.maximum(first, second)
             yield (pair * 2 + handed)[useful]
-
-
-def _whole_codes(postings: NDArray[np.uint64]) -> Iterator[NDArray[np.uint64]]:
-    """Sorted postings some at a time, never some of a code without the others."""
-    start = 0
-    while start < len(postings):
-        last = postings[min(start + _CHUNK, len(postings)) - 1] | _BELOW_CODE
-        end = int(np.searchsorted(postings, last, side="right"))
-        yield postings[start:end]
-        start = end
 
 
 def _ranges(votes: NDArray[np.int64]) -> Iterator[tuple[int, int]]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from million_ird.duplicates.equal import repeated
 from million_ird.duplicates.settings import DuplicateSettings
+from million_ird.duplicates.sorted_codes import whole_groups
 from million_ird.fingerprint import (
     GRID,
     HASH_BYTES,
@@ -63,7 +64,7 @@ def near_pairs(
     codes = np.empty(np.count_nonzero(searched), np.uint64)
     for cells in _band_cells(settings.bands, settings.band_bits):
         _fill_codes(codes, hashes, searched, cells)
-        of_band = [_pairs_of_keys(part, hashes, settings) for part in _whole_keys(codes)]
+        of_band = [_pairs_of_keys(part, hashes, settings) for part in whole_groups(codes, _BELOW_KEY, _CHUNK)]
         found = _unique(_joined([found, *of_band]), len(hashes))
     return found
 
@@ -194,16 +195,6 @@ def _fill_codes(
         codes[start : start + len(rows)] = part
         start += len(rows)
     codes.sort()
-
-
-def _whole_keys(codes: NDArray[np.uint64]) -> Iterator[NDArray[np.uint64]]:
-    """Sorted codes some at a time, never some of a key without the others."""
-    start = 0
-    while start < len(codes):
-        last = codes[min(start + _CHUNK, len(codes)) - 1] | _BELOW_KEY
-        end = int(np.searchsorted(codes, last, side="right"))
-        yield codes[start:end]
-        start = end
 
 
 def _pairs_of_keys(codes: NDArray[np.uint64], hashes: NDArray[np.uint8], settings: DuplicateSettings) -> Pairs:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from million_ird.patches import Box
 from pretrain.degradations import Downscale
+from pretrain.degradations.degradation import within
+from pretrain.degradations.resize import downscale
 from pretrain.finetune.examples import Example
 from pretrain.finetune.pictures import AnyPicture
 from pretrain.images import Pixels
@@ -36,8 +36,8 @@ class ShrunkPicture:
     def read(self, box: Box) -> Pixels:
         wanted = Box(*(number * self.by.scale for number in (box.x, box.y, box.width, box.height)))
         region = self.by.region(wanted, self.source.width, self.source.height)
-        nothing_random = np.random.default_rng(0)
-        return self.by.degrade(self.source.read(region), region, wanted, nothing_random).input
+        small: Pixels = within(downscale(self.source.read(region), self.by.scale), region, wanted, self.by.scale)
+        return small
 
 
 def shrunk(example: Example, factor: int) -> Example:
