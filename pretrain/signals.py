@@ -61,6 +61,7 @@ class StopRequest:
     def __init__(self, file: Path | None = None) -> None:
         self._file = file
         self._signal = 0
+        self._agreed = 0
         self._before: dict[int, Any] = {}
         self._process = 0
 
@@ -72,18 +73,20 @@ class StopRequest:
     @property
     def exit_code(self) -> int:
         """What the command returns once it has saved: 75, or 130 after Ctrl-C."""
-        return EXIT_INTERRUPTED if self._signal == signal.SIGINT else EXIT_RESUMABLE
+        return EXIT_INTERRUPTED if (self._agreed or self._signal) == signal.SIGINT else EXIT_RESUMABLE
 
     def agreed(self, ranks: Ranks) -> bool:
         """Whether any rank was asked: the same answer on all of them, so that all stop after the same step.
 
-        Every rank calls it after the same steps.
+        Every rank calls it after the same steps. A signal that comes while the ranks are asked counts from the next
+        call on.
         """
         if self._file is not None and ranks.is_first and self._file.exists():
             self._signal = self._signal or signal.SIGTERM
-        # The signal's number rather than a flag, so that all ranks end with the same code.
-        self._signal = max(int(row[0]) for row in ranks.gather([float(self._signal)]))
-        return self.requested
+        # The signal's number rather than a flag, so that all ranks end with the same code. Kept apart from what this
+        # process heard, which may have become more since the numbers were sent.
+        self._agreed = max(int(row[0]) for row in ranks.gather([float(self._signal)]))
+        return self._agreed != 0
 
     def __enter__(self) -> StopRequest:
         self._process = os.getpid()

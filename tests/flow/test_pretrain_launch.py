@@ -65,8 +65,10 @@ def test_ranks_stop_together_and_go_on_as_one_process(
     out = tmp_path / "run"
     runs = train.start_ranks(2, out)
     _wait(out, 1, lambda: all(psutil.pid_exists(run.pid) for run in runs))
-    runs[1].signal(signal.SIGTERM)  # one of them alone
-    assert [run.wait() for run in runs] == [75, 75]
+    runs[0].signal(signal.SIGSTOP)  # the run cannot end before the other one hears
+    runs[1].signal(signal.SIGTERM)  # one of them alone, which waits for the first
+    runs[0].signal(signal.SIGCONT)
+    assert [run.wait() for run in runs] == [75, 75], runs[1].printed
     assert "stopped after step " in runs[0].printed and "stopped after" not in runs[1].printed
     code, printed = train.run(out, "--resume")
     assert code == 0, printed

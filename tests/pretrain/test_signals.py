@@ -112,4 +112,19 @@ def test_all_ranks_agree_on_one_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     assert stop.agreed(Ranks(1, 3)) and stop.exit_code == 130
 
 
+def test_a_signal_that_comes_while_the_ranks_are_asked_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There a rank that waits for a slower one spends its time."""
+
+    def gather(self: Ranks, numbers: list[float]) -> list[list[float]]:
+        sent = list(numbers)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return [[0.0], sent]
+
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "x")  # the second one is no insisting
+    monkeypatch.setattr(Ranks, "gather", gather)
+    with StopRequest() as stop:
+        assert not stop.agreed(Ranks(1, 2)), "the others were told nothing yet"
+        assert stop.agreed(Ranks(1, 2)) and stop.exit_code == 75
+
+
 _ROOT = Path(__file__).resolve().parents[2]
