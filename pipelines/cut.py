@@ -74,8 +74,8 @@ def check_coders(planned: str, patches: PatchSettings) -> None:
     here = coders(patches)
     if here != planned:
         raise DatasetError(
-            f"this machine writes patches with {here}, but the shards were planned for {planned}; install the same on "
-            "every machine of the build (see the README on the system library)"
+            f"this machine writes patches with {here}, but the shards were planned for {planned}; install the same, "
+            "this package included, on every machine of the build (see the README on the system library)"
         )
 
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from million_ird.cut import encoding_for
 from million_ird.dataset import Dataset
 from million_ird.image_keys import KeySet
-from million_ird.jpeg import find_cutter
+from million_ird.jpeg import find_cutter, restarts
 from million_ird.key_sorted import KeySorted, sort_by_key
 from million_ird.layout import ENCODINGS, patches_marker, plan_folder
 from million_ird.markers import publish, read_marker
@@ -129,12 +129,14 @@ def plan_shards(store: Store, dataset: Dataset, generation: int, patches: PatchS
 
 
 def coders(patches: PatchSettings) -> str:
-    """The libraries that write patches on this machine. Others may code the same patch in other bytes."""
+    """What writes patches on this machine. Other libraries may code the same patch in other bytes."""
     from PIL import features
 
     names = [find_cutter().name, f"libwebp {features.version('webp')}"]
     if patches.huffman == "optimised":
         names.insert(1, f"jpeglib {version('jpeglib')}")  # stands in where libturbojpeg cannot optimise
+    else:
+        names.insert(1, f"restart markers after {restarts.ROWS} rows")
     return ", ".join(names)
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from typing import Literal, Protocol
 
 from million_ird.flatness import BlockVariance
+from million_ird.jpeg.restarts import ROWS, interval_boxes, join_intervals
 from million_ird.patches import Box
 from million_ird.pixels import Header
 from million_ird.pixels.jpeg_header import read_segments
@@ -31,7 +33,8 @@ class CutPatch:
     """A patch cut in the coefficient domain."""
 
     data: bytes
-    """A sequential Huffman-coded JPEG without metadata."""
+    """A sequential Huffman-coded JPEG without metadata. With the standard's Huffman tables, a restart marker follows
+    every 64 rows (see `restarts`); tables optimised for a patch are not those that its intervals would get."""
     block_variance: BlockVariance
     """Luma variance of every 8×8 block, shape (height / 8, width / 8), in squared grey levels."""
 
@@ -87,18 +90,33 @@ def is_cuttable(header: Header, boxes: Sequence[Box] = ()) -> bool:
     )
 
 
-def check_patch(patch: bytes, header: Header) -> str:
-    """Say what is wrong with a patch just cut, or return "".
+def parts_of(boxes: Sequence[Box], huffman: Huffman) -> list[list[Box]]:
+    """What is to be written of each patch, from top to bottom: each restart interval by itself, or the whole."""
+    return [interval_boxes(box) if huffman == "standard" else [box] for box in boxes]
+
+
+def finish_patches(encoded: Sequence[bytes], parts: Sequence[Sequence[Box]], header: Header) -> list[bytes] | Rejection:
+    """The patches, of all their parts as written, one after the other.
 
     A patch must be sequential and Huffman-coded whatever its source was, and its luma must have the quantisation table
-    by which the flatness was measured.
+    by which the flatness was measured; else the image is rejected.
     """
-    segments = read_segments(patch)
-    if segments.process not in (0, 1):  # SOF1 is SOF0 with 16-bit quantisation tables
-        return f"the patch is coded as SOF{segments.process}, not as a sequential Huffman JPEG"
-    if segments.tables.get(segments.components[0].table) != header.quantisation[0]:
-        return "the patch has another luma quantisation table than the header says"
-    return ""
+    mcu_width, mcu_height = MCU_SIDES[header.subsampling]
+    left = iter(encoded)
+    patches = []
+    for boxes in parts:
+        mcus = boxes[0].width // mcu_width * (ROWS // mcu_height)
+        try:
+            patch = join_intervals(list(islice(left, len(boxes))), sum(box.height for box in boxes), mcus)
+        except ValueError as error:
+            return cut_failed(str(error))
+        segments = read_segments(patch)
+        if segments.process not in (0, 1):  # SOF1 is SOF0 with 16-bit quantisation tables
+            return cut_failed(f"the patch is coded as SOF{segments.process}, not as a sequential Huffman JPEG")
+        if segments.tables.get(segments.components[0].table) != header.quantisation[0]:
+            return cut_failed("the patch has another luma quantisation table than the header says")
+        patches.append(patch)
+    return patches
 
 
 def cut_failed(detail: str) -> Rejection:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import simplejpeg
 from PIL import Image
 
 from million_ird.flatness import coarse_energy, coarse_weights, rgb_coarse_energy, rgb_luma_part
-from million_ird.jpeg.cutter import CutPatch, Huffman, check_patch, cut_failed
+from million_ird.jpeg.cutter import CutPatch, Huffman, cut_failed, finish_patches, parts_of
 from million_ird.patches import Box
 from million_ird.pixels import Header
 from million_ird.records import Rejection
@@ -36,7 +37,7 @@ class JpeglibCutter:
     """A `Cutter` from the package index alone."""
 
     hint = (
-        "libturbojpeg was not found, so JPEG patches are cut about 5 times slower; install it with "
+        "libturbojpeg was not found, so JPEG patches are cut about 6 times slower; install it with "
         "`apt install libturbojpeg0`, `brew install jpeg-turbo` or `conda install -c conda-forge libjpeg-turbo`"
     )
 
@@ -62,12 +63,14 @@ class JpeglibCutter:
                 image = jpeglib.read_dct(source)
                 planes = [plane for plane in (image.Y, image.Cb, image.Cr) if plane is not None]
                 writer = _PatchWriter(jpeglib, Path(folder), header, _OPTIMISE if huffman == "optimised" else [])
-                encoded = [writer.write(_crop(planes, box)) for box in boxes]
+                parts = parts_of(boxes, huffman)
+                encoded = [writer.write(_crop(planes, part)) for part in chain.from_iterable(parts)]
             except OSError as error:
                 return cut_failed(str(error))
-        if any(problem := check_patch(patch, header) for patch in encoded):
-            return cut_failed(problem)
-        return [CutPatch(patch, _variance(planes, box, header)) for patch, box in zip(encoded, boxes, strict=True)]
+        patches = finish_patches(encoded, parts, header)
+        if isinstance(patches, Rejection):
+            return patches
+        return [CutPatch(patch, _variance(planes, box, header)) for patch, box in zip(patches, boxes, strict=True)]
 
 
 @contextmanager

@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import simplejpeg
 
+from million_ird.jpeg.restarts import intervals_showing
 from million_ird.jpeg.turbo import Region, load_library
 from million_ird.patches import Box
 
@@ -67,11 +68,16 @@ def decode_region(data: bytes, width: int, height: int, box: Box) -> Pixels:
     Raises:
         ValueError: the data is damaged, of another size, or no JPEG with RGB, YCbCr or grey pixels.
     """
-    fast = find_region_decoder()
-    if not isinstance(fast, WholeDecoder):
-        with contextlib.suppress(ValueError):  # the full decode judges, and finds the words
-            return fast.decode(data, width, height, box)
-    return WholeDecoder().decode(data, width, height, box)
+    decoder = find_region_decoder()
+    shown = intervals_showing(data, width, height, box)
+    if shown is not None:
+        part, part_height, part_box = shown
+        with contextlib.suppress(ValueError):
+            return decoder.decode(part, width, part_height, part_box)
+    elif not isinstance(decoder, WholeDecoder):
+        with contextlib.suppress(ValueError):
+            return decoder.decode(data, width, height, box)
+    return WholeDecoder().decode(data, width, height, box)  # it judges what is damaged, and finds the words
 
 
 @cache

@@ -1,5 +1,7 @@
 """Cutting with libturbojpeg: all patches of an image in one call, so that its entropy-coded data is read once.
 
+libturbojpeg writes no restart markers here, so each interval of a patch is written as a JPEG of its own, and joined.
+
 Works with libturbojpeg 2.1 and 3.x, through the functions that both have. Besides the patches, the one call carries one
 more transform that writes nothing: its filter sees the luma coefficients of the whole image, row of blocks by row of
 blocks, and measures their variance (see `flatness`).
@@ -14,6 +16,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +31,7 @@ from million_ird.flatness import (
     rgb_coarse_energy,
     rgb_luma_part,
 )
-from million_ird.jpeg.cutter import CutPatch, Huffman, check_patch, cut_failed
+from million_ird.jpeg.cutter import CutPatch, Huffman, cut_failed, finish_patches, parts_of
 from million_ird.patches import Box
 from million_ird.pixels import Header
 from million_ird.records import Rejection
@@ -140,7 +143,7 @@ def keep_freed_memory() -> None:
 class TurboCutter:
     """A `Cutter` over a loaded libturbojpeg. Holds no state between calls; may be used by several threads.
 
-    libturbojpeg 2.1 cannot optimise Huffman tables; patches with such are then cut by jpeglib, about 5 times slower.
+    libturbojpeg 2.1 cannot optimise Huffman tables; patches with such are then cut by jpeglib, 5 times as slowly.
     """
 
     hint = ""
@@ -165,12 +168,12 @@ class TurboCutter:
 
             return JpeglibCutter().cut(data, header, boxes, huffman)
         luma = _LumaFilter(header, boxes)
-        encoded = self._transform(data, boxes, luma, optimise=huffman == "optimised")
-        if isinstance(encoded, Rejection):
-            return encoded
-        if any(problem := check_patch(patch, header) for patch in encoded):
-            return cut_failed(problem)
-        return [CutPatch(patch, luma.variance(box)) for patch, box in zip(encoded, boxes, strict=True)]
+        parts = parts_of(boxes, huffman)
+        encoded = self._transform(data, list(chain.from_iterable(parts)), luma, optimise=huffman == "optimised")
+        patches = encoded if isinstance(encoded, Rejection) else finish_patches(encoded, parts, header)
+        if isinstance(patches, Rejection):
+            return patches
+        return [CutPatch(patch, luma.variance(box)) for patch, box in zip(patches, boxes, strict=True)]
 
     def _transform(
         self, data: bytes, boxes: Sequence[Box], luma: _LumaFilter, *, optimise: bool

@@ -94,7 +94,7 @@ def test_patches_are_sequential_and_carry_no_metadata(cutter: Cutter, source: st
         assert read_segments(patch.data).process in (0, 1)
         assert header.subsampling == header_of(data).subsampling
         assert (header.orientation, header.icc, header.progressive) == (1, b"", False)
-        for marker in (b"\xff\xe1", b"\xff\xe2", b"\xff\xfe", b"\xff\xdd"):  # EXIF, ICC, comment, restart interval
+        for marker in (b"\xff\xe1", b"\xff\xe2", b"\xff\xfe"):  # EXIF, ICC, comment
             assert marker not in patch.data[: patch.data.index(b"\xff\xda")]
 
 
