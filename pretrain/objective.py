@@ -35,8 +35,8 @@ class LossSettings:
     """Clamp the output to [0, 1] before the loss, as DyNet's fine-tuning code does: no gradient where it lies outside.
     PromptIR's code does not, nor do we by default."""
     pruning: float = 0.01
-    """Of LMD-ViT: what the loss of its decisions, learned from the masks of what is degraded, counts beside the
-    other's 1; 0 or more. Ours: the paper's is unpublished."""
+    """Of LMD-ViT, and refused for other networks: what the loss of its decisions, learned from the masks of what is
+    degraded, counts beside the other's 1; 0 or more. Ours: the paper's is unpublished."""
 
     def __post_init__(self) -> None:
         if self.kind not in LOSSES:
@@ -114,3 +114,9 @@ class PruningObjective(Objective):
 def objective_of(settings: LossSettings, model: ModelSettings) -> Objective:
     """What is minimised for a network of some family."""
     return PruningObjective(settings, model) if isinstance(model, LMDViTSettings) else Objective(settings)
+
+
+def check_loss(settings: LossSettings, model: ModelSettings) -> None:
+    """`UsageError` for a setting that a network of this family would not heed."""
+    if settings.pruning != LossSettings.pruning and not isinstance(model, LMDViTSettings):
+        raise UsageError(f"loss.pruning: got {settings.pruning} for a {model.family}, but only an lmd-vit prunes")

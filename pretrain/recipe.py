@@ -29,7 +29,7 @@ from pretrain.masking import MaskSettings, cells_across
 from pretrain.models.dynet import DyNetSettings
 from pretrain.models.families import ModelSettings, check_colours, check_variants, default_variants, scale_of
 from pretrain.models.variants import WHOLE, AnyVariant, Variant
-from pretrain.objective import LossSettings
+from pretrain.objective import LossSettings, check_loss
 from pretrain.optimizer import OptimizerSettings
 from pretrain.schedule import ScheduleSettings
 from pretrain.stream.settings import StreamSettings
@@ -114,6 +114,7 @@ class TrainingRecipe:
             own = {variant.name: variant.repeats for variant in default_variants(self.model) if variant.repeats}
             object.__setattr__(self, "variants", own)
         check_colours(self.model)
+        check_loss(self.loss, self.model)
         check_variants(self.model, self.trained_variants())
         shares_of(self.draw, self.trained_variants())
         length = self.schedule.over or self.steps

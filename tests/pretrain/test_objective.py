@@ -17,7 +17,8 @@ from pretrain.models.lmd_vit.loss import pruning_loss
 from pretrain.models.lmd_vit.predictor import Predictor
 from pretrain.models.lmd_vit.settings import LMDViTSettings
 from pretrain.models.variants import WHOLE
-from pretrain.objective import LOSSES, LossSettings, Objective, Outcome, PruningObjective, objective_of
+from pretrain.objective import LOSSES, LossSettings, Objective, Outcome, PruningObjective, check_loss, objective_of
+from pretrain.recipe import TrainingRecipe
 from pretrain.step import StepSettings, accumulate_gradients
 from tests.pretrain.every_family import NETWORKS, batch_of, network
 from tests.pretrain.tiny import LARGE, SIDE, TinyBatch
@@ -173,6 +174,13 @@ def test_masks_reach_every_predictor() -> None:
 def test_a_weight_that_cannot_be(pruning: float) -> None:
     with pytest.raises(UsageError, match=r"loss\.pruning: got .*, expected 0 or more"):
         LossSettings(pruning=pruning)
+
+
+@pytest.mark.parametrize("name", [name for name in NETWORKS if name != "lmd-vit"])
+def test_a_weight_that_a_network_would_not_heed_is_refused(name: str) -> None:
+    check_loss(LossSettings(), NETWORKS[name])
+    with pytest.raises(UsageError, match=r"loss\.pruning: got 0\.2 for a .*, but only an lmd-vit prunes"):
+        TrainingRecipe(loss=LossSettings(pruning=0.2), model=NETWORKS[name])
 
 
 def test_a_loss_that_cannot_be() -> None:

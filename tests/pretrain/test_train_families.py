@@ -48,7 +48,7 @@ def recipe_of(name: str) -> TrainingRecipe:
         batch=4,
         accumulate=2,
         model=NETWORKS[name],
-        loss=LossSettings("deblurring" if name == "lmd-vit" else "l1", pruning=0.1),
+        loss=LossSettings("deblurring", pruning=0.1) if name == "lmd-vit" else LossSettings("l1"),
         optimizer=OptimizerSettings(lr=1e-3),
         ema=EmaSettings(enabled=name.startswith("ghost"), decay=0.5),
         guard=GuardSettings(window=2),
