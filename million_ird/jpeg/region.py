@@ -1,4 +1,6 @@
-"""Decode only a rectangle of a JPEG: a training crop of 128² out of a patch of 512² for 0.4 of a full decode.
+"""Decode only a rectangle of a JPEG: a training crop of 128² out of a patch of 512² for a third of a full decode.
+
+Of a file with restart markers only the intervals that show the rectangle are given to a decoder (see `restarts`).
 
 Three ways give the same pixels; the first that this machine has is used:
 
@@ -8,7 +10,7 @@ Three ways give the same pixels; the first that this machine has is used:
 3. the whole picture by simplejpeg, of which the rectangle is a slice.
 
 What 1 or 2 refuse is decoded by 3, so that one rule says what is damaged. Only, damage that lies below the rectangle is
-not seen by 1; the checksums of a dataset's rows see all of it.
+not seen by 1, nor damage in other intervals by any; the checksums of a dataset's rows see all of it.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ def join_intervals(pieces: Sequence[bytes], height: int, mcus: int) -> bytes:
     """
     if len(pieces) == 1:
         return pieces[0]
-    first = _Header.read(pieces[0])
+    first = _Division.read(pieces[0])
     if first is None:
         raise ValueError("the patch was not written as a sequential JPEG of one scan")
     before, after = pieces[0][: first.frame + 5], pieces[0][first.frame + 7 : first.coded]
@@ -76,24 +76,22 @@ def intervals_showing(data: bytes, width: int, height: int, box: Box) -> tuple[b
         That JPEG, its height in pixels, and where the rectangle lies in it, with rows around it that upsampling needs.
         None where there is nothing to leave out, or the file is of another kind, another size, or damaged so far.
     """
-    header = _Header.read(data)
-    if header is None or (header.width, header.height) != (width, height):
+    header = _Division.read(data)
+    strips = header.strips() if header is not None else None
+    if header is None or strips is None or (header.width, header.height) != (width, height):
         return None
-    layout = header.intervals()
-    if layout is None:
-        return None
-    rows, per_row = layout
+    rows, per_strip = strips
     first = max(box.y - _MARGIN, 0) // rows
     end = min(-(-(box.y + box.height + _MARGIN) // rows), -(-height // rows))
     to_the_end = end * rows >= height
     if first == 0 and to_the_end:
         return None
-    starts = _interval_starts(data, header.coded, end * per_row + (not to_the_end))
+    starts = _interval_starts(data, header.coded, end * per_strip + (not to_the_end))
     if starts is None:
         return None
     shown = min(end * rows, height) - first * rows
     parts = [data[: header.frame + 5], shown.to_bytes(2, "big"), data[header.frame + 7 : header.coded]]
-    taken = starts[first * per_row :]
+    taken = starts[first * per_strip :]
     for number, (start, following) in enumerate(pairwise(taken)):
         parts += [data[start : following - 1], bytes((_RST0 + number % 8,))]
     if to_the_end:
@@ -114,8 +112,8 @@ def _interval_starts(data: bytes, coded: int, count: int) -> list[int] | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Header:
-    """What says how a sequential, Huffman-coded JPEG of one scan is divided."""
+class _Division:
+    """How the headers of a sequential, Huffman-coded JPEG of one scan say that it is divided."""
 
     width: int
     height: int
@@ -131,7 +129,7 @@ class _Header:
     """Where the scan's coded data begins."""
 
     @classmethod
-    def read(cls, data: bytes) -> _Header | None:
+    def read(cls, data: bytes) -> _Division | None:
         """None for other files, and where the segments cannot be followed."""
         frame = interval = 0
         position = 2
@@ -150,7 +148,7 @@ class _Header:
         return None
 
     @classmethod
-    def _of_frame(cls, data: bytes, frame: int, interval: int, scan: int, coded: int) -> _Header | None:
+    def _of_frame(cls, data: bytes, frame: int, interval: int, scan: int, coded: int) -> _Division | None:
         if scan < frame + 10 or coded < scan + 5:
             return None
         count = data[frame + 9]
@@ -164,7 +162,7 @@ class _Header:
             return None
         return cls(width, height, 8 * across, 8 * down, interval, frame, scan, coded)
 
-    def intervals(self) -> tuple[int, int] | None:
+    def strips(self) -> tuple[int, int] | None:
         """(rows of pixels, restart intervals) of the lowest strip across the picture that begins with an interval and
         ends with one; None if intervals begin anywhere in a row."""
         across = -(-self.width // self.mcu_width)

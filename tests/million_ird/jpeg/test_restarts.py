@@ -127,6 +127,13 @@ def test_another_size_than_said_is_left_to_the_decoder() -> None:
             decode_region(data, width, height, Box(40, 140, 30, 30))
 
 
+def test_inks_are_refused_with_markers_too() -> None:
+    data = encode_with_pillow("CMYK", restart_marker_rows=1)
+    assert intervals_showing(data, WIDTH, HEIGHT, Box(40, 140, 30, 30)) is not None
+    with pytest.raises(ValueError, match=r"\w"):
+        decode_region(data, WIDTH, HEIGHT, Box(40, 140, 30, 30))
+
+
 def test_a_lost_or_misnumbered_marker_leaves_the_verdict_to_the_whole_decode() -> None:
     data = encode("4:4:4", restart=42)
     lost = data.replace(b"\xff\xd3", b"", 1)
