@@ -18,7 +18,7 @@ import simplejpeg
 from PIL import Image
 
 from million_ird.flatness import coarse_energy, coarse_weights, rgb_coarse_energy, rgb_luma_part
-from million_ird.jpeg.cutter import CutPatch, Huffman, cut_failed, finish_patches, parts_of
+from million_ird.jpeg.cutter import MCU_SIDES, CutPatch, Huffman, cut_failed, finish_patches, parts_of
 from million_ird.patches import Box
 from million_ird.pixels import Header
 from million_ird.records import Rejection
@@ -64,7 +64,7 @@ class JpeglibCutter:
                 planes = [plane for plane in (image.Y, image.Cb, image.Cr) if plane is not None]
                 writer = _PatchWriter(jpeglib, Path(folder), header, _OPTIMISE if huffman == "optimised" else [])
                 parts = parts_of(boxes, huffman)
-                encoded = [writer.write(_crop(planes, part)) for part in chain.from_iterable(parts)]
+                encoded = [writer.write(_crop(planes, part, header)) for part in chain.from_iterable(parts)]
             except OSError as error:
                 return cut_failed(str(error))
         patches = finish_patches(encoded, parts, header)
@@ -138,12 +138,10 @@ def _without_metadata(data: bytes) -> bytes:
     return b"".join([*kept, data[position:]])
 
 
-def _crop(planes: list[Coefficients], box: Box) -> list[Coefficients]:
-    """The blocks of `box` of every component (chroma planes are as much smaller as they are subsampled)."""
+def _crop(planes: list[Coefficients], box: Box, header: Header) -> list[Coefficients]:
+    """The blocks of `box` of every component; a block of chroma covers an MCU, since luma alone has more in one."""
     cropped = []
-    for plane in planes:
-        down = round(planes[0].shape[0] / plane.shape[0]) * 8
-        across = round(planes[0].shape[1] / plane.shape[1]) * 8
+    for plane, (across, down) in zip(planes, ((8, 8), *[MCU_SIDES[header.subsampling]] * 2), strict=False):
         rows = slice(box.y // down, (box.y + box.height) // down)
         columns = slice(box.x // across, (box.x + box.width) // across)
         cropped.append(np.ascontiguousarray(plane[rows, columns]))
@@ -152,7 +150,7 @@ def _crop(planes: list[Coefficients], box: Box) -> list[Coefficients]:
 
 def _variance(planes: list[Coefficients], box: Box, header: Header) -> npt.NDArray[np.float32]:
     """Luma variance of the blocks of `box`."""
-    blocks = [plane.reshape(*plane.shape[:2], 64) for plane in _crop(planes, box)]
+    blocks = [plane.reshape(*plane.shape[:2], 64) for plane in _crop(planes, box, header)]
     if header.colour_model == "rgb":
         parts = [rgb_luma_part(i, blocks[i], header.quantisation[i]) for i in range(3)]
         return rgb_coarse_energy(parts[0] + parts[1] + parts[2]) / np.float32(64)

@@ -71,6 +71,24 @@ def test_patches_hold_the_coefficients_of_their_source(cutter: Cutter, source: s
         assert quantisation(patch.data) == tables
 
 
+@pytest.mark.parametrize("width", [33, 40, 48, 65, 97, 104, 129, 136])
+@pytest.mark.parametrize("sampling", ["4:1:1", "4:2:2", "4:2:0", "4:4:0"])
+def test_a_picture_that_ends_within_an_mcu_has_its_chroma_where_it_belongs(
+    cutter: Cutter, sampling: str, width: int
+) -> None:
+    """Its planes are not as much smaller as they are subsampled: of 4:1:1, 5 blocks of luma stand beside 2 of chroma."""
+    data = encode(sampling, rgb=picture(width, 41))
+    boxes = [Box(x, 0, 32, 32) for x in range(0, width - 31, 32)]
+    mcu_width, mcu_height = MCU_SIDES[sampling]
+    planes = coefficients(data)
+    for box, patch in zip(boxes, cut(cutter, data, boxes), strict=True):
+        found = coefficients(patch.data)
+        np.testing.assert_array_equal(found[0], planes[0][:4, box.x // 8 : box.x // 8 + 4])
+        columns = slice(box.x // mcu_width, (box.x + 32) // mcu_width)
+        for chroma in (1, 2):
+            np.testing.assert_array_equal(found[chroma], planes[chroma][: 32 // mcu_height, columns])
+
+
 @pytest.mark.parametrize("source", SOURCES)
 def test_patches_decode_to_the_pixels_of_their_source(cutter: Cutter, source: str) -> None:
     data = source_data(source)
