@@ -18,8 +18,10 @@ ROWS = 64
 128 rows little, and cost the cut more (benchmarks/README.md)."""
 
 _SOF0, _SOF1, _SOS, _DRI, _RST0, _EOI = 0xC0, 0xC1, 0xDA, 0xDD, 0xD0, 0xD9
-_STANDALONE = frozenset((0x01, *range(0xD0, 0xDA)))
-_RESTART = re.compile(rb"\xff[\xd0-\xd7]")
+_STANDALONE = frozenset((0x00, 0x01, *range(0xD0, 0xDA)))
+_FILL = 0xFF  # any number may precede a marker (B.1.1.2)
+_MARKER = re.compile(rb"\xff[^\x00\xff]")
+"""Any marker in coded data: behind one that is no restart marker lies something else, perhaps another picture."""
 _MARGIN = 8
 """Rows decoded above and below a rectangle: upsampling looks at neighbours, a chroma sample covers up to 4 rows."""
 
@@ -104,7 +106,7 @@ def intervals_showing(data: bytes, width: int, height: int, box: Box) -> tuple[b
 def _interval_starts(data: bytes, coded: int, count: int) -> list[int] | None:
     """Where the first so many restart intervals begin; None if there are fewer or they are misnumbered."""
     starts = [coded]
-    for number, found in enumerate(islice(_RESTART.finditer(data, coded), count - 1)):
+    for number, found in enumerate(islice(_MARKER.finditer(data, coded), count - 1)):
         if data[found.end() - 1] != _RST0 + number % 8:
             return None
         starts.append(found.end())
@@ -135,6 +137,9 @@ class _Division:
         position = 2
         while position + 4 <= len(data) and data[position] == 0xFF and data[position + 1] not in _STANDALONE:
             marker = data[position + 1]
+            if marker == _FILL:
+                position += 1
+                continue
             end = position + 2 + (data[position + 2] << 8 | data[position + 3])
             if end > len(data):
                 return None

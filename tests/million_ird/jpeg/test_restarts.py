@@ -143,6 +143,26 @@ def test_a_lost_or_misnumbered_marker_leaves_the_verdict_to_the_whole_decode() -
             decode_region(broken, WIDTH, HEIGHT, Box(40, 140, 30, 30))
 
 
+def test_a_picture_behind_the_end_mark_is_not_taken_for_intervals() -> None:
+    """A file that ends early, with another picture behind it whose markers would continue the count."""
+    first, second = encode("4:4:4", restart=42), encode("4:4:4", restart=42, quality=60)
+    markers = [found.start() for found in re.finditer(rb"\xff[\xd0-\xd7]", first)]
+    both = first[: markers[16]] + b"\xff\xd9" + second
+    assert WholeDecoder().decode(first, WIDTH, HEIGHT, Box(40, 200, 30, 30)).any()
+    with pytest.raises(ValueError, match=r"\w"):
+        decode_region(both, WIDTH, HEIGHT, Box(40, 200, 30, 30))
+
+
+def test_fill_bytes_before_any_marker_are_passed_over() -> None:
+    data = encode("4:2:0", restart=21)
+    box = Box(40, 140, 30, 30)
+    expected = WholeDecoder().decode(data, WIDTH, HEIGHT, box)
+    filled = re.sub(rb"\xff([\xc0\xc4\xda\xdb\xdd\xd0-\xd7])", b"\xff\xff\xff\xff\\1", data)
+    assert len(filled) > len(data) + 3 * 18
+    assert intervals_showing(filled, WIDTH, HEIGHT, box) is not None
+    np.testing.assert_array_equal(decode_region(filled, WIDTH, HEIGHT, box), expected)
+
+
 def test_damage_inside_is_refused_and_damage_elsewhere_is_not_looked_at() -> None:
     """Checksums of a dataset's rows see all of it."""
     data = encode("4:4:4", restart=42)  # 8 rows
