@@ -32,8 +32,9 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from million_ird.metrics import psnr
+from pretrain.degradations import degrade_whole
 from pretrain.degradations.resize import cut_to_multiple
-from pretrain.evaluate.degradings import degraded_whole, degradings_of
+from pretrain.evaluate.network_degradations import network_degradations
 from pretrain.images import Pixels, read_image
 from pretrain.levels import Picture, to_unit
 from pretrain.memory import peak_bytes
@@ -161,8 +162,8 @@ def _tiles(clean: Pixels, checkpoints: list[str]) -> None:
         _compare(f"{name} | random", model, variant, seen, None, tiles)
     for place in checkpoints:
         network = from_pretrained(place)
-        degradation = degradings_of(network, place)[0].degradation
-        made = degraded_whole(degradation, cut_to_multiple(clean, degradation.scale), "picture")
+        degradation = network_degradations(network, place)[0]
+        made = degrade_whole(degradation, cut_to_multiple(clean, degradation.scale), "picture")
         own = tuple(_own_tiles(settings_of(network.model)))
         _compare(f"{place} | trained", network.model, network.variant(), to_unit(made.input), made.target, own)
 

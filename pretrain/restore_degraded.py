@@ -10,9 +10,9 @@ import numpy as np
 from million_ird.errors import UsageError
 from million_ird.metrics import luma, psnr, weighted_psnr
 from pretrain.corrupt import CorruptSettings, degrade
-from pretrain.degradations import Degradation, Degraded, LocalBlur
+from pretrain.degradations import Degradation, Degraded, LocalBlur, degrade_whole
 from pretrain.degradations.resize import cut_to_multiple
-from pretrain.evaluate.degradings import degraded_whole, degradings_of
+from pretrain.evaluate.network_degradations import network_degradations
 from pretrain.images import Pixels
 from pretrain.masking import MaskSettings
 from pretrain.models.dynet import DyNetSettings
@@ -101,7 +101,7 @@ class TaskDegrader:
         scale = self.degradation.scale
         if min(clean.shape[:2]) < 2 * scale + 1:
             raise UsageError(f"{clean.shape[1]}×{clean.shape[0]}, {2 * scale + 1} are needed along each side")
-        return degraded_whole(self.degradation, cut_to_multiple(clean, scale), name)
+        return degrade_whole(self.degradation, cut_to_multiple(clean, scale), name)
 
     def score(self, restored: Pixels, made: Degraded) -> float | None:
         """See `Degrader`."""
@@ -129,6 +129,6 @@ def degrader_of(network: Pretrained, checkpoint: str) -> Degrader:
         )
     settings = settings_of(network.model)
     if tasks or scale_of(settings) > 1 or not isinstance(settings, DyNetSettings):
-        degradation = degradings_of(network, checkpoint)[0].degradation
+        degradation = network_degradations(network, checkpoint)[0]
         return TaskDegrader(degradation, isinstance(degradation, LocalBlur))
     return recipe_sections(Corruption, network.metadata, checkpoint)

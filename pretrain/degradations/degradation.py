@@ -29,6 +29,14 @@ class Degradation(Protocol):
     """A way to degrade crops of a clean picture. Its fields say everything: the same fields degrade the same way."""
 
     @property
+    def task(self) -> str:
+        """What a network does about it: denoise, dejpeg, enlarge, demosaic, deblur …"""
+
+    @property
+    def title(self) -> str:
+        """Its name in tables: the task and how strong it is, such as `denoise σ=25`."""
+
+    @property
     def scale(self) -> int:
         """Side of the target per side of the input. Boxes begin at multiples of it and have sides that are; a picture
         counts only as far as the largest multiple of it (the rest at the right and lower edge is cut off)."""

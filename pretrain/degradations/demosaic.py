@@ -41,6 +41,16 @@ class Demosaic:
     """
 
     @property
+    def task(self) -> str:
+        """`demosaic`."""
+        return "demosaic"
+
+    @property
+    def title(self) -> str:
+        """`demosaic`: it knows but one strength."""
+        return "demosaic"
+
+    @property
     def scale(self) -> int:
         """1."""
         return 1

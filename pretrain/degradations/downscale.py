@@ -24,6 +24,16 @@ class Downscale:
         if self.scale not in SCALES:
             raise UsageError(f"scale must be 2, 3 or 4, not {self.scale}")
 
+    @property
+    def task(self) -> str:
+        """`enlarge`."""
+        return "enlarge"
+
+    @property
+    def title(self) -> str:
+        """`enlarge ×4`."""
+        return f"enlarge ×{self.scale}"
+
     def region(self, box: Box, width: int, height: int) -> Box:
         """The crop with a margin of two input pixels: the kernel reaches no further, and the phase stays."""
         if any(number % self.scale for number in (box.x, box.y, box.width, box.height)):

@@ -35,6 +35,16 @@ class Jpeg:
             raise UsageError(f"quality must be 1 to 100, not {self.quality}")
 
     @property
+    def task(self) -> str:
+        """`dejpeg`."""
+        return "dejpeg"
+
+    @property
+    def title(self) -> str:
+        """`dejpeg q=10`; with the sampling, where that is not 4:2:0."""
+        return f"dejpeg q={self.quality}" + ("" if self.sampling == "4:2:0" else f" {self.sampling}")
+
+    @property
     def scale(self) -> int:
         """1."""
         return 1

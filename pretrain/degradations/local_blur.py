@@ -29,6 +29,16 @@ class LocalBlur:
     """How objects look and move; sizes and trails are shares of the region, not of the picture."""
 
     @property
+    def task(self) -> str:
+        """`deblur`."""
+        return "deblur"
+
+    @property
+    def title(self) -> str:
+        """`deblur local`, whatever the settings."""
+        return "deblur local"
+
+    @property
     def scale(self) -> int:
         """1."""
         return 1

@@ -32,6 +32,16 @@ class GaussianNoise:
             raise UsageError(f"sigma must be above 0, not {self.sigma}")
 
     @property
+    def task(self) -> str:
+        """`denoise`."""
+        return "denoise"
+
+    @property
+    def title(self) -> str:
+        """`denoise σ=25`: that of both kinds."""
+        return f"denoise σ={self.sigma:g}"
+
+    @property
     def scale(self) -> int:
         """1."""
         return 1

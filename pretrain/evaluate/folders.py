@@ -31,7 +31,7 @@ DEGRADED = {
     "lq": "",
     "degraded": "",
 }
-"""Folder of degraded pictures, in lower case → what it says of the degradation ("": nothing)."""
+"""Folder of degraded pictures, in lower case → what it says of the task ("": nothing)."""
 
 CLEAN_OF_PAIRS = ("target", "gt", "norain", "clear", "clean", "groundtruth", "original", "sharp", "hq")
 """Folders of clean pictures beside degraded ones, in lower case; the first that is there counts."""
@@ -154,7 +154,7 @@ def _pairs(
         for pair in pairing.pairs
     )
     home = folder.parent.parent if folder.name == "X2" else folder.parent
-    return PictureSet(_name(home), _degradation(folder, pairing.rule), layout, items, pairing.left_out)
+    return PictureSet(_name(home), _task(folder, pairing.rule), layout, items, pairing.left_out)
 
 
 def _masks_beside(folder: Path) -> dict[str, Path]:
@@ -164,14 +164,14 @@ def _masks_beside(folder: Path) -> dict[str, Path]:
     return {path.stem.casefold(): path for path in image_files(found)} if found is not None else {}
 
 
-def _degradation(folder: Path, rule: Rule) -> str:
+def _task(folder: Path, rule: Rule) -> str:
     said = DEGRADED.get(folder.name.lower(), "")
     if said or rule != "same":
         return said or {"rain": "derain", "haze": "dehaze"}[rule]
     for part in (folder.name, folder.parent.name, folder.parent.parent.name):
-        for word, degradation in _WORDS:
+        for word, task in _WORDS:
             if word in part.lower():
-                return degradation
+                return task
     return "restore"
 
 

@@ -15,8 +15,7 @@ from million_ird.errors import UsageError
 from million_ird.pixels import read_header
 from million_ird.records import Rejection
 from million_ird.shards import checksum
-from pretrain.degradations import Degraded
-from pretrain.evaluate.degradings import Degrading
+from pretrain.degradations import Degradation, Degraded, GaussianNoise, degrade_whole
 from pretrain.evaluate.picture_set import Item
 from pretrain.evaluate.protocols import Noise, Protocol
 from pretrain.images import AS_STORED, Pixels, decode_image, explain, file_bytes
@@ -27,13 +26,13 @@ _WHITE = 128
 
 
 def read_item(
-    item: Item, how: Degrading | None, protocol: Protocol, noise: Noise
+    item: Item, degradation: Degradation | None, protocol: Protocol, noise: Noise
 ) -> tuple[Degraded, tuple[str, ...]] | LeftOut:
     """What is measured, and the checksums of its files (degraded, clean, mask, as far as there are such).
 
     Args:
         item: of the test set.
-        how: its clean picture is degraded; None: it has a degraded one.
+        degradation: of its clean picture; None: it has a degraded one.
         protocol: how pictures are cut.
         noise: where noise comes from.
 
@@ -51,14 +50,24 @@ def read_item(
     if problem is not None:
         return problem
     checksums = tuple(picture.checksum for picture in pictures)
-    if how is not None:
+    if degradation is not None:
         try:
-            return how.degrade(protocol.cut(pixels[0]), item.name, protocol, noise), checksums
+            return _degraded(degradation, protocol.cut(pixels[0]), item.name, protocol, noise), checksums
         except UsageError as error:  # a degradation may need more pixels than a protocol
             return LeftOut(item.clean, f"{_size(pixels[0])} pixels: {error}")
     mask = protocol.cut(pixels[2] >= _WHITE) if item.mask is not None else None
     seen = protocol.cut(pixels[0]) if protocol.scale == 1 else pixels[0]
     return Degraded(seen, protocol.cut(pixels[1]), mask), checksums
+
+
+def _degraded(degradation: Degradation, clean: Pixels, name: str, protocol: Protocol, noise: Noise) -> Degraded:
+    """The input made of a clean picture that is cut as the protocol says.
+
+    Noise is the protocol's. What else is drawn depends on the name of the file alone.
+    """
+    if isinstance(degradation, GaussianNoise):
+        return Degraded(protocol.add_noise(clean, degradation.sigma, noise, name), clean)
+    return degrade_whole(degradation, clean, name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from million_ird.errors import DatasetError
+from pretrain.degradations import Degradation
 from pretrain.degradations.resize import as_large
-from pretrain.evaluate.degradings import Degrading
 from pretrain.evaluate.items import read_item
 from pretrain.evaluate.picture_set import Item, PictureSet
 from pretrain.evaluate.protocols import Noise, Protocol
@@ -41,23 +41,22 @@ class ImageScore:
 
 @dataclass(frozen=True, slots=True)
 class SetScore:
-    """One set under one degradation; `degrading` is None where pictures came degraded; unpaired files are left out
-    too."""
+    """One set under one degradation, which is None where pictures came degraded; unpaired files are left out too."""
 
     set: PictureSet
-    degrading: Degrading | None
+    degradation: Degradation | None
     images: tuple[ImageScore, ...]
     left_out: tuple[LeftOut, ...]
 
     @property
     def task(self) -> str:
         """`derain`, `dehaze`, `denoise` …: what is averaged as one."""
-        return self.set.degradation if self.degrading is None else self.degrading.task
+        return self.set.task if self.degradation is None else self.degradation.task
 
     @property
-    def degradation(self) -> str:
+    def title(self) -> str:
         """`derain`, `dehaze`, … or `denoise σ=25`."""
-        return self.set.degradation if self.degrading is None else self.degrading.title
+        return self.set.task if self.degradation is None else self.degradation.title
 
     def mean(self, restorer: str, metric: str) -> float | None:
         """The mean over those pictures that have the metric; None if there are none.
@@ -72,10 +71,10 @@ def measure(
     sets: Sequence[PictureSet],
     restorers: Mapping[str, Restore],
     protocol: Protocol,
-    degradings: Sequence[Degrading],
+    degradations: Sequence[Degradation],
     after_picture: Callable[[int, int], None] | None = None,
 ) -> list[SetScore]:
-    """Scores of all sets in the order given: of clean sets under each of `degradings` in turn, of others once.
+    """Scores of all sets in the order given: of clean sets under each of `degradations` in turn, of others once.
 
     All restorers see the same pictures. Files that cannot be used are left out and named.
 
@@ -86,7 +85,7 @@ def measure(
         DatasetError: not one usable picture in any set.
     """
     noise = protocol.make_noise()
-    rounds = [(each, how) for each in sets for how in (degradings if each.is_clean else [None])]
+    rounds = [(each, how) for each in sets for how in (degradations if each.is_clean else [None])]
     total, done = sum(len(each.items) for each, _ in rounds), 0
     scores = []
     for each, how in rounds:
@@ -116,7 +115,7 @@ def _check_any(scores: Sequence[SetScore]) -> None:
 
 
 def _score(
-    item: Item, how: Degrading | None, restorers: Mapping[str, Restore], protocol: Protocol, noise: Noise
+    item: Item, how: Degradation | None, restorers: Mapping[str, Restore], protocol: Protocol, noise: Noise
 ) -> ImageScore | LeftOut:
     read = read_item(item, how, protocol, noise)
     if isinstance(read, LeftOut):

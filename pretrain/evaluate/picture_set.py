@@ -42,10 +42,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class PictureSet:
-    """One test set as it was found. `degradation`: derain, dehaze, deblur or restore (unknown); of clean ones ""."""
+    """One test set as it was found. `task`: derain, dehaze, deblur or restore (unknown); of clean pictures ""."""
 
     name: str
-    degradation: str
+    task: str
     layout: str
     items: tuple[Item, ...]
     left_out: tuple[LeftOut, ...]
@@ -53,11 +53,11 @@ class PictureSet:
     @property
     def is_clean(self) -> bool:
         """Whether its pictures are clean ones, to be degraded."""
-        return not self.degradation
+        return not self.task
 
     @property
     def published_size(self) -> int | None:
         """How many images the published set of this name has, if that is known."""
-        if self.degradation == "dehaze" and "sots" in self.name.lower() and "indoor" not in self.name.lower():
+        if self.task == "dehaze" and "sots" in self.name.lower() and "indoor" not in self.name.lower():
             return 500
         return SIZES.get(re.sub(r"[^a-z0-9]", "", self.name.lower()))

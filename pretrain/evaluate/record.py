@@ -16,8 +16,7 @@ from million_ird import __version__
 from million_ird.errors import UsageError
 from million_ird.settings import to_dict
 from million_ird.store import Store
-from pretrain.degradations import GaussianNoise
-from pretrain.evaluate.degradings import Degrading
+from pretrain.degradations import Degradation, GaussianNoise
 from pretrain.evaluate.measure import SetScore
 from pretrain.evaluate.protocols import Protocol
 from pretrain.evaluate.table import rows
@@ -31,14 +30,14 @@ def describe(
     scores: Sequence[SetScore],
     restorers: Sequence[str],
     protocol: Protocol,
-    degradings: Sequence[Degrading],
+    degradations: Sequence[Degradation],
     checkpoint: Mapping[str, Any],
     inference: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Plain values of a whole evaluation, fit for JSON; infinite numbers are the text "inf".
 
     Args:
-        degradings: what was done to clean pictures.
+        degradations: what was done to clean pictures.
         checkpoint: what is known of the weights (path, checksum, variants, metadata).
         inference: how pictures went through the network (mode, device, …).
     """
@@ -47,7 +46,7 @@ def describe(
         "protocol": {
             "name": protocol.name,
             "text": protocol.text,
-            "degradations": {each.title: _described(each) for each in degradings},
+            "degradations": {each.title: _described(each) for each in degradations},
         },
         "checkpoint": dict(checkpoint),
         "inference": dict(inference),
@@ -89,7 +88,7 @@ def _set(score: SetScore) -> dict[str, Any]:
     return {
         "name": score.set.name,
         "task": score.task,
-        "degradation": score.degradation,
+        "degradation": score.title,
         "layout": score.set.layout,
         "order": [item.name for item in score.set.items],
         "images": [
@@ -106,11 +105,11 @@ def _set(score: SetScore) -> dict[str, Any]:
     }
 
 
-def _described(degrading: Degrading) -> dict[str, Any]:
+def _described(degradation: Degradation) -> dict[str, Any]:
     """Everything that decides it, as plain values."""
-    if isinstance(degrading.degradation, GaussianNoise):
-        return {"sigma": degrading.degradation.sigma}  # its rounding is the protocol's
-    return to_dict(degrading.degradation)
+    if isinstance(degradation, GaussianNoise):
+        return {"sigma": degradation.sigma}  # its rounding is the protocol's
+    return to_dict(degradation)
 
 
 def _versions() -> dict[str, str]:

@@ -14,8 +14,9 @@ import torch
 from million_ird.errors import DatasetError, UsageError
 from million_ird.settings import to_dict
 from million_ird.shards import file_checksum
-from pretrain.evaluate.degradings import Degrading, degradings_of
+from pretrain.degradations import Degradation
 from pretrain.evaluate.measure import INPUT, SetScore, measure
+from pretrain.evaluate.network_degradations import network_degradations
 from pretrain.evaluate.picture_set import PictureSet
 from pretrain.evaluate.protocols import Protocol, ProtocolName, protocol_for
 from pretrain.evaluate.record import describe
@@ -44,7 +45,7 @@ def evaluate(
     checkpoint: Path,
     sets: Sequence[PictureSet],
     protocol: ProtocolName | None = None,
-    degradings: Sequence[Degrading] = (),
+    degradations: Sequence[Degradation] = (),
     variants: Sequence[str] = (),
     settings: RestoreSettings = _WHOLE,
     device: torch.device = _CPU,
@@ -56,7 +57,7 @@ def evaluate(
         checkpoint: a folder or file as `pretrain.models.pretrained.from_pretrained` takes it.
         sets: in the order in which they are measured, which `promptir` depends on.
         protocol: how; None: as papers on such networks do (see `default_protocol`).
-        degradings: of sets of clean pictures, in their order; what the network is for if there are none.
+        degradations: of sets of clean pictures, in their order; what the network is for if there are none.
         variants: names; all that the network was trained for if none is given.
         settings: how pictures go through the network; in mode `auto`, whole or in parts, as memory allows.
         device: where.
@@ -70,7 +71,7 @@ def evaluate(
     network = from_pretrained(file)
     scale = scale_of(settings_of(network.model))
     chosen_protocol = protocol_for(protocol or default_protocol(network), scale)
-    how = list(degradings) or degradings_of(network, str(checkpoint))
+    how = list(degradations) or network_degradations(network, str(checkpoint))
     _check_scale(how, scale)
     chosen = [network.variant(name) for name in variants] or list(network.variants)
     if INPUT in (variant.name for variant in chosen):
@@ -99,9 +100,9 @@ def default_protocol(network: Pretrained) -> ProtocolName:
     return "promptir" if isinstance(network.model, DyNet) else "fixed"
 
 
-def _check_scale(degradings: Sequence[Degrading], scale: int) -> None:
-    for each in degradings:
-        if each.degradation.scale != scale:
+def _check_scale(degradations: Sequence[Degradation], scale: int) -> None:
+    for each in degradations:
+        if each.scale != scale:
             raise UsageError(f"{each.title}: this network enlarges by {scale}; it is measured on smaller pictures")
 
 

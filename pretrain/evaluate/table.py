@@ -33,7 +33,7 @@ def rows(scores: Sequence[SetScore], restorers: Sequence[str], protocol: Protoco
     found = [
         {
             "set": score.set.name,
-            "degradation": score.degradation,
+            "degradation": score.title,
             "variant": restorer,
             "images": len(score.images),
             **{metric: score.mean(restorer, metric) for metric in metrics_of(scores, protocol)},
@@ -104,7 +104,7 @@ def _notes(scores: Sequence[SetScore], protocol: Protocol) -> list[str]:
                 f"{score.set.name}: {len(score.images)} pictures, the published set has {expected}; "
                 "not comparable with published numbers."
             )
-        where = score.set.name if before is None else f"{score.set.name}, {score.degradation}"
+        where = score.set.name if before is None else f"{score.set.name}, {score.title}"
         more = [file for file in score.left_out if file not in (before or ())]
         notes.extend(f"{where}: {line}" for line in left_out_lines(more))
         said.setdefault(score.set.name, set()).update(more)

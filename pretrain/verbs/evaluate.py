@@ -12,7 +12,7 @@ from pretrain.verbs.options import add_restoring, restoring
 from pretrain.verbs.threads import sleep_when_idle
 
 if TYPE_CHECKING:
-    from pretrain.evaluate.degradings import Degrading
+    from pretrain.degradations import Degradation
     from pretrain.evaluate.picture_set import PictureSet
 
 
@@ -27,7 +27,7 @@ def main(argv: Sequence[str]) -> int:
     from pretrain.evaluate.table import render
     from pretrain.restore import choose_device
 
-    degradings = _degradings(arguments)
+    degradations = _degradations(arguments)
     sets = _sets(arguments)
     settings = restoring(arguments)
     device = choose_device(arguments.device)
@@ -44,7 +44,7 @@ def main(argv: Sequence[str]) -> int:
         arguments.checkpoint,
         sets,
         arguments.protocol,
-        degradings,
+        degradations,
         arguments.variant,
         settings,
         device,
@@ -104,19 +104,20 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _degradings(arguments: argparse.Namespace) -> list[Degrading]:
+def _degradations(arguments: argparse.Namespace) -> list[Degradation]:
     """What was asked for; none where nothing was."""
     if any(not 0 < sigma <= 255 for sigma in arguments.sigma):
         raise UsageError("--sigma: noise levels lie between 0 and 255")
     if any(not 1 <= quality <= 100 for quality in arguments.jpeg):
         raise UsageError("--jpeg: qualities lie between 1 and 100")
-    from pretrain.degradations import Degradation, Demosaic, Jpeg, LocalBlur
-    from pretrain.evaluate.degradings import degrading, denoising
+    from pretrain.degradations import Demosaic, Jpeg, LocalBlur
+    from pretrain.evaluate.network_degradations import noises
 
-    others: list[Degradation] = [Jpeg(quality) for quality in arguments.jpeg]
-    others += [Demosaic()] if arguments.demosaic else []
-    others += [LocalBlur()] if arguments.local_blur else []
-    return denoising(arguments.sigma) + [degrading(each) for each in others]
+    found = noises(arguments.sigma)
+    found += [Jpeg(quality) for quality in arguments.jpeg]
+    found += [Demosaic()] if arguments.demosaic else []
+    found += [LocalBlur()] if arguments.local_blur else []
+    return found
 
 
 def _sets(arguments: argparse.Namespace) -> list[PictureSet]:

@@ -36,7 +36,7 @@ def _only(folder: Path) -> PictureSet:
 def test_clean_sets(tmp_path: Path, folder: str, inner: str, names: list[str], set_name: str) -> None:
     write_pictures(tmp_path / folder / inner, *names)
     found = _only(tmp_path / folder)
-    assert (found.name, found.degradation, found.left_out) == (set_name, "", ()) and found.is_clean
+    assert (found.name, found.task, found.left_out) == (set_name, "", ()) and found.is_clean
     assert [(item.name, item.degraded) for item in found.items] == [(name, None) for name in names]
 
 
@@ -74,7 +74,7 @@ def test_rain100l_in_its_known_forms(
     write_pictures(tmp_path / "Rain100L" / degraded, *names)
     write_pictures(tmp_path / "Rain100L" / clean, *clean_names)
     found = _only(tmp_path / "Rain100L")
-    assert (found.name, found.degradation, found.left_out) == ("Rain100L", "derain", ())
+    assert (found.name, found.task, found.left_out) == ("Rain100L", "derain", ())
     assert [(item.name, item.clean.name) for item in found.items] == list(zip(names, clean_names, strict=True))
     assert found.items[0].degraded is not None
     assert found.items[0].degraded.parent.name == Path(degraded).name
@@ -85,7 +85,7 @@ def test_sots_outdoor_has_several_hazy_pictures_of_one_clean(tmp_path: Path) -> 
     write_pictures(outdoor / "hazy", "0001_0.8_0.2.jpg", "0002_0.95_0.16.jpg", "0002_1_0.2.jpg")
     write_pictures(outdoor / "gt", "0001.png", "0002.png")
     found = _only(tmp_path / "SOTS")
-    assert (found.name, found.degradation, found.published_size) == ("SOTS/outdoor", "dehaze", 500)
+    assert (found.name, found.task, found.published_size) == ("SOTS/outdoor", "dehaze", 500)
     assert [item.clean.name for item in found.items] == ["0001.png", "0002.png", "0002.png"]
 
 
@@ -95,7 +95,7 @@ def test_promptirs_test_folder_is_three_sets(tmp_path: Path) -> None:
     write_pictures(tmp_path / "derain" / "Rain100L" / "target", "1.png")
     write_pictures(tmp_path / "dehaze" / "input", "0001_0.8_0.2.jpg")
     write_pictures(tmp_path / "dehaze" / "target", "0001.png")
-    found = {each.name: each.degradation for each in find_sets(tmp_path)}
+    found = {each.name: each.task for each in find_sets(tmp_path)}
     assert found == {"bsd68": "", "Rain100L": "derain", "dehaze": "dehaze"}
 
 
@@ -120,7 +120,7 @@ def test_two_folders_of_any_names(tmp_path: Path) -> None:
     write_pictures(tmp_path / "mine" / "foggy_ones", "a.png", "b.png")
     write_pictures(tmp_path / "mine" / "bright_ones", "b.png")
     found = set_of_pairs(tmp_path / "mine" / "foggy_ones", tmp_path / "mine" / "bright_ones")
-    assert (found.name, found.degradation) == ("mine", "restore")
+    assert (found.name, found.task) == ("mine", "restore")
     assert [item.name for item in found.items] == ["b.png"]
 
 
@@ -139,7 +139,7 @@ def test_what_cannot_be_a_test_set_says_so(tmp_path: Path) -> None:
 
 
 def test_the_real_sets_are_recognised(shared_data: Path) -> None:
-    found = {each.name: (each.degradation, len(each.items)) for each in find_sets(shared_data / "testsets")}
+    found = {each.name: (each.task, len(each.items)) for each in find_sets(shared_data / "testsets")}
     assert found == {"Kodak24": ("", 24), "Set12": ("", 12), "Set5": ("", 5)}
 
 
@@ -172,7 +172,7 @@ def test_masks_beside_pairs_belong_to_them_by_name(tmp_path: Path, folder: str) 
         write_pictures(tmp_path / "local" / inner, "00.png", "01.png")
     write_pictures(tmp_path / "local" / folder, "00.bmp", "other.png")
     found = _only(tmp_path / "local")
-    assert found.degradation == "deblur"
+    assert found.task == "deblur"
     assert [item.mask and item.mask.name for item in found.items] == ["00.bmp", None]
 
 
@@ -186,7 +186,7 @@ def test_the_tree_of_reloblur_has_its_test_part_and_masks(tmp_path: Path, begin:
             write_pictures(tree / "masks" / part / shot, f"{number}.png")
     write_pictures(tree / "dataset" / "test" / "s10" / "01", "01_blur.png")
     found = _only(tree / begin)
-    assert (found.degradation, found.is_clean) == ("deblur", False)
+    assert (found.task, found.is_clean) == ("deblur", False)
     assert [item.name for item in found.items] == ["s02/03/03_blur.png", "s10/00/00_blur.png"]
     assert [item.clean.name for item in found.items] == ["03_sharp.png", "00_sharp.png"]
     assert [(left.path.name, left.reason) for left in found.left_out] == [

@@ -15,9 +15,9 @@ from million_ird.errors import DatasetError
 from million_ird.metrics import luma, psnr, ssim, weighted_psnr, weighted_ssim
 from pretrain.degradations import Demosaic, Downscale, Jpeg, LocalBlur
 from pretrain.degradations.resize import downscale, enlarge
-from pretrain.evaluate.degradings import degrading, denoising
 from pretrain.evaluate.folders import find_sets, set_of_pairs
 from pretrain.evaluate.measure import INPUT, measure
+from pretrain.evaluate.network_degradations import noises
 from pretrain.evaluate.protocols import FIXED, PROMPTIR, protocol_for
 from pretrain.levels import Picture
 from pretrain.restore import TooLargeError
@@ -35,12 +35,12 @@ def _psnr(output: Picture, clean: Pixels) -> float:
 
 def test_denoising_is_measured_as_the_published_code_does(tmp_path: Path) -> None:
     files = [*write_pictures(tmp_path / "one", "a.png", "b.png", height=50), *write_pictures(tmp_path / "two", "c.png")]
-    scores = measure(find_sets(tmp_path), {"halved": _halved}, PROMPTIR, denoising([15, 50]))
+    scores = measure(find_sets(tmp_path), {"halved": _halved}, PROMPTIR, noises([15, 50]))
     np.random.seed(0)
     for score, sigma, chosen in zip(
         scores, (15, 50, 15, 50), (files[:2], files[:2], files[2:], files[2:]), strict=True
     ):
-        assert (score.task, score.degradation) == ("denoise", f"denoise σ={sigma}")
+        assert (score.task, score.title) == ("denoise", f"denoise σ={sigma}")
         expected: dict[str, list[float]] = {INPUT: [], "halved": []}
         for file, image in zip(chosen, score.images, strict=True):
             stored = np.asarray(Image.open(file))
@@ -60,8 +60,8 @@ def test_under_promptir_a_pictures_noise_depends_on_the_others_and_under_fixed_i
     write_pictures(tmp_path / "alone", "b.png")
     differs = {}
     for protocol in (PROMPTIR, FIXED):
-        (both,) = measure(find_sets(tmp_path / "both"), {}, protocol, denoising([25]))
-        (alone,) = measure(find_sets(tmp_path / "alone"), {}, protocol, denoising([25]))
+        (both,) = measure(find_sets(tmp_path / "both"), {}, protocol, noises([25]))
+        (alone,) = measure(find_sets(tmp_path / "alone"), {}, protocol, noises([25]))
         differs[protocol.name] = both.images[1].values != alone.images[0].values
     assert differs == {"promptir": True, "fixed": False}
 
@@ -69,9 +69,9 @@ def test_under_promptir_a_pictures_noise_depends_on_the_others_and_under_fixed_i
 def test_pairs_are_measured_once_and_as_they_are(tmp_path: Path) -> None:
     clean = write_pictures(tmp_path / "Rain100L" / "gt", "norain-1.png")[0]
     rainy = write_pictures(tmp_path / "Rain100L" / "rainy", "rain-1.png")[0]
-    (score,) = measure(find_sets(tmp_path), {"halved": _halved}, PROMPTIR, denoising([15, 25]))
+    (score,) = measure(find_sets(tmp_path), {"halved": _halved}, PROMPTIR, noises([15, 25]))
     given = np.asarray(Image.open(rainy)).astype(np.float32) / np.float32(255)
-    assert score.degradation == "derain"
+    assert score.title == "derain"
     assert score.mean(INPUT, "psnr") == pytest.approx(_psnr(given, np.asarray(Image.open(clean))), abs=1e-5)
     assert len(score.images[0].checksums) == 2
 
@@ -107,13 +107,13 @@ def test_what_cannot_be_used_is_left_out_with_a_reason(tmp_path: Path) -> None:
 def test_a_set_of_which_nothing_can_be_used_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_text("no picture")
     with pytest.raises(DatasetError, match=r"none of 1 pictures can be used; the first: a\.png: not_an_image"):
-        measure(find_sets(tmp_path), {}, PROMPTIR, denoising([25]))
+        measure(find_sets(tmp_path), {}, PROMPTIR, noises([25]))
 
 
 def test_such_a_set_costs_the_others_nothing(tmp_path: Path) -> None:
     write_pictures(tmp_path / "good", "a.png")
     write_pictures(tmp_path / "spoiled", "b.png")[0].write_text("no picture")
-    good, spoiled = measure(find_sets(tmp_path), {}, FIXED, denoising([25]))
+    good, spoiled = measure(find_sets(tmp_path), {}, FIXED, noises([25]))
     assert len(good.images) == 1 and not spoiled.images
     assert [file.path.name for file in spoiled.left_out] == ["b.png"] and spoiled.mean(INPUT, "psnr") is None
 
@@ -127,7 +127,7 @@ def test_a_picture_beyond_memory_is_left_out(tmp_path: Path) -> None:
             raise TooLargeError("200×48 pixels need 9 GB or more in mode whole")
         return seen
 
-    (score,) = measure(find_sets(tmp_path), {"limited": limited}, FIXED, denoising([25]))
+    (score,) = measure(find_sets(tmp_path), {"limited": limited}, FIXED, noises([25]))
     assert [image.name for image in score.images] == ["a.png"]
     (left,) = score.left_out
     assert (left.path.name, left.reason) == ("wide.png", "too large: 200×48 pixels need 9 GB or more in mode whole")
@@ -136,12 +136,12 @@ def test_a_picture_beyond_memory_is_left_out(tmp_path: Path) -> None:
 def test_progress_counts_every_picture_at_every_sigma(tmp_path: Path) -> None:
     write_pictures(tmp_path, "a.png", "b.png")
     told: list[tuple[int, int]] = []
-    measure(find_sets(tmp_path), {}, FIXED, denoising([15, 25]), lambda done, total: told.append((done, total)))
+    measure(find_sets(tmp_path), {}, FIXED, noises([15, 25]), lambda done, total: told.append((done, total)))
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
 def test_real_pictures_have_the_psnr_that_their_noise_implies(shared_data: Path) -> None:
-    (score,) = measure(find_sets(shared_data / "testsets" / "Set5"), {}, FIXED, denoising([25]))
+    (score,) = measure(find_sets(shared_data / "testsets" / "Set5"), {}, FIXED, noises([25]))
     assert len(score.images) == 5
     implied = 20 * np.log10(255 / 25)
     found = score.mean(INPUT, "psnr")
@@ -154,12 +154,12 @@ def _repeated(given: Picture) -> Picture:
 
 def test_super_resolution_is_measured_on_luma_without_its_border(tmp_path: Path) -> None:
     file = write_picture(tmp_path / "a.png", picture("a", 50, 64))
-    (score,) = measure(find_sets(tmp_path), {"repeated": _repeated}, protocol_for("sr", 3), [degrading(Downscale(3))])
+    (score,) = measure(find_sets(tmp_path), {"repeated": _repeated}, protocol_for("sr", 3), [Downscale(3)])
     clean = np.asarray(Image.open(file))[:48, :63]
     small = downscale(clean, 3)
     outputs = {INPUT: enlarge(small, 3), "repeated": small.repeat(3, 0).repeat(3, 1)}
     (image,) = score.images
-    assert (image.height, image.width, score.degradation) == (48, 63, "enlarge ×3")
+    assert (image.height, image.width, score.title) == (48, 63, "enlarge ×3")
     for name, output in outputs.items():
         y, truth = luma(output, 255), luma(clean, 255)
         expected = {
@@ -187,9 +187,9 @@ def test_small_pictures_of_ones_own_are_taken_by_a_network_that_enlarges(tmp_pat
 
 def test_jpeg_mosaics_and_local_blur_are_made_of_the_whole_picture(tmp_path: Path) -> None:
     write_pictures(tmp_path, "a.png")
-    how = [degrading(each) for each in (Jpeg(10), Jpeg(90), Demosaic(), LocalBlur())]
+    how = [Jpeg(10), Jpeg(90), Demosaic(), LocalBlur()]
     scores = measure(find_sets(tmp_path), {}, FIXED, how)
-    assert [score.degradation for score in scores] == ["dejpeg q=10", "dejpeg q=90", "demosaic", "deblur local"]
+    assert [score.title for score in scores] == ["dejpeg q=10", "dejpeg q=90", "demosaic", "deblur local"]
     found = [score.images[0].values[INPUT]["psnr"] for score in scores]
     assert 15 < found[0] < found[1] < 50 and 15 < found[2] < 60
     assert scores[2].mean(INPUT, "psnr_w") is None
@@ -230,7 +230,7 @@ def test_blur_at_the_very_edge_has_no_weighted_ssim() -> None:
 def test_a_picture_too_small_for_a_degradation_is_left_out(tmp_path: Path) -> None:
     write_pictures(tmp_path, "a.png")
     write_picture(tmp_path / "b.png", picture("b", 20, 64))
-    (score,) = measure(find_sets(tmp_path), {}, FIXED, [degrading(LocalBlur())])
+    (score,) = measure(find_sets(tmp_path), {}, FIXED, [LocalBlur()])
     assert [left.path.name for left in score.left_out] == ["b.png"] and "64×20 pixels: " in score.left_out[0].reason
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from million_ird.errors import UsageError
-from pretrain.evaluate.degradings import denoising
 from pretrain.evaluate.folders import find_sets
 from pretrain.evaluate.measure import INPUT, measure
+from pretrain.evaluate.network_degradations import noises
 from pretrain.evaluate.order import arrange, in_order
 from pretrain.evaluate.picture_set import PictureSet
 from pretrain.evaluate.protocols import PROMPTIR
@@ -21,8 +21,8 @@ from tests.pretrain.picture_files import write_pictures
 
 
 def _scores(sets: list[PictureSet], path: Path) -> dict[str, float]:
-    scores = measure(sets, {}, PROMPTIR, denoising([25]))
-    write(describe(scores, [], PROMPTIR, denoising([25]), {}, {}), path)
+    scores = measure(sets, {}, PROMPTIR, noises([25]))
+    write(describe(scores, [], PROMPTIR, noises([25]), {}, {}), path)
     return {image.name: image.values[INPUT]["psnr"] for image in scores[0].images}
 
 

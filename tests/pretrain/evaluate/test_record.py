@@ -10,9 +10,9 @@ import pytest
 
 from million_ird.errors import StoreError
 from pretrain.degradations import LocalBlur
-from pretrain.evaluate.degradings import degrading, denoising
 from pretrain.evaluate.folders import find_sets, set_of_pairs
 from pretrain.evaluate.measure import INPUT, measure
+from pretrain.evaluate.network_degradations import noises
 from pretrain.evaluate.picture_set import PictureSet
 from pretrain.evaluate.protocols import FIXED, PROMPTIR
 from pretrain.evaluate.record import describe, write
@@ -20,8 +20,8 @@ from tests.pretrain.picture_files import write_pictures
 
 
 def _recorded(sets: list[PictureSet], path: Path) -> dict[str, float]:
-    scores = measure(sets, {}, PROMPTIR, denoising([25]))
-    how = [*denoising([25]), degrading(LocalBlur())]
+    scores = measure(sets, {}, PROMPTIR, noises([25]))
+    how = [*noises([25]), LocalBlur()]
     write(describe(scores, [], PROMPTIR, how, {"blake3": "00"}, {"mode": "whole"}), path)
     return {image.name: image.values[INPUT]["psnr"] for image in scores[0].images}
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from pretrain.degradations import Jpeg
-from pretrain.evaluate.degradings import degrading, denoising
 from pretrain.evaluate.measure import INPUT, ImageScore, SetScore
+from pretrain.evaluate.network_degradations import noises
 from pretrain.evaluate.picture_set import Item, PictureSet
 from pretrain.evaluate.protocols import PROMPTIR, protocol_for
 from pretrain.evaluate.table import averages, render, rows
@@ -23,7 +23,7 @@ def _score(name: str, degradation: str, sigma: float | None, *psnrs: float, left
     items = tuple(Item(image.name, None, Path(image.name)) for image in images)
     lost = tuple(LeftOut(Path(f"lost{n}.png"), "damaged") for n in range(left_out))
     found = PictureSet(name, "" if sigma else degradation, "pictures", items, ())
-    return SetScore(found, denoising([sigma])[0] if sigma else None, images, lost)
+    return SetScore(found, noises([sigma])[0] if sigma else None, images, lost)
 
 
 _SHIFTS = {INPUT: -5.0, "large": 1.0, "small": 0.0}
@@ -89,7 +89,7 @@ def test_weighted_columns_stand_where_a_picture_has_a_mask_and_are_averaged_wher
 
 def test_the_input_of_super_resolution_is_named_for_what_it_is() -> None:
     image = ImageScore("0.png", (), 48, 48, {name: {"psnr": 30.0, "psnr_y": 32.0, "ssim_y": 0.9} for name in _SHIFTS})
-    score = SetScore(PictureSet("Set5", "", "pictures", (), ()), degrading(Jpeg(10)), (image,), ())
+    score = SetScore(PictureSet("Set5", "", "pictures", (), ()), Jpeg(10), (image,), ())
     text = render([score], ["large"], protocol_for("sr", 4))
     assert text.splitlines()[0].split()[4:] == ["PSNR-Y", "SSIM-Y", "PSNR"]
     assert "`input` is the small picture enlarged by bicubic interpolation." in text

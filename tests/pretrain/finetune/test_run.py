@@ -12,9 +12,9 @@ import torch
 
 from million_ird.errors import DatasetError, UsageError
 from pretrain.checkpoint import Checkpoints, CheckpointSettings
-from pretrain.evaluate.degradings import denoising
 from pretrain.evaluate.folders import find_sets
 from pretrain.evaluate.measure import INPUT
+from pretrain.evaluate.network_degradations import noises
 from pretrain.evaluate.run import evaluate
 from pretrain.finetune.recipe import FinetuneRecipe, load_finetune_recipe
 from pretrain.finetune.run import assemble, finetune
@@ -104,14 +104,14 @@ def test_it_improves_both_variants_on_photographs_it_never_saw(
     recipe = ("steps=45", "schedule.over=0", "schedule.warmup=5", "optimizer.lr=3e-3")
     assert _run(tmp_path, "run", *recipe, init=str(tmp_path / "init")) == 0
     sets = find_sets(tmp_path / "test")
-    before, after = (evaluate(tmp_path / name, sets, "promptir", denoising([25, 50])) for name in ("init", "run"))
+    before, after = (evaluate(tmp_path / name, sets, "promptir", noises([25, 50])) for name in ("init", "run"))
     for start, end in zip(before.scores, after.scores, strict=True):
         for variant in _VARIANTS:
             reached, was, given = end.mean(variant, "psnr"), start.mean(variant, "psnr"), end.mean(INPUT, "psnr")
             assert reached is not None and was is not None and given is not None
-            assert reached > was + 1, (end.degradation, variant)
+            assert reached > was + 1, (end.title, variant)
             if end.task == "denoise":  # streaks this thin need more than a minute to be told from edges
-                assert reached > given + 0.5, (end.degradation, variant)
+                assert reached > given + 0.5, (end.title, variant)
 
 
 def test_a_run_that_was_interrupted_goes_on_as_if_nothing_had_happened(world: Path) -> None:

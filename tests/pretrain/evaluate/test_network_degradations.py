@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from million_ird.errors import DatasetError
-from pretrain.degradations import Downscale, Jpeg, LocalBlur
-from pretrain.evaluate.degradings import degrading, degradings_of
+from pretrain.evaluate.network_degradations import network_degradations
 from pretrain.models.carn import CARNSettings
 from pretrain.models.edsr import EDSRSettings
 from pretrain.models.families import ModelSettings, build_network, default_variants
@@ -21,7 +20,7 @@ LMD_VIT = LMDViTSettings(width=4, window=2, depths=(1,) * 9, heads=(1,) * 9)
 def _titles(recipe: str, settings: ModelSettings | None = None) -> list[str]:
     model = tiny_network() if settings is None else build_network(settings, default_variants(settings))
     network = Pretrained(model, (LARGE,), {"recipe": recipe} if recipe else {})
-    return [each.title for each in degradings_of(network, "run")]
+    return [each.title for each in network_degradations(network, "run")]
 
 
 PUBLISHED = ["denoise σ=15", "denoise σ=25", "denoise σ=50"]
@@ -56,10 +55,3 @@ def test_a_checkpoint_says_what_it_is_for(recipe: str, settings: ModelSettings |
 def test_a_recipe_that_cannot_be_read_is_one_line() -> None:
     with pytest.raises(DatasetError, match=r"the recipe in run cannot be read: tasks\.a"):
         _titles("[tasks.a]\nscale = 7\n")
-
-
-def test_names_say_how_strong_it_is() -> None:
-    assert degrading(Jpeg(10, "4:4:4")).title == "dejpeg q=10 4:4:4"
-    assert [degrading(each).task for each in (Downscale(2), LocalBlur())] == ["enlarge", "deblur"]
-    with pytest.raises(TypeError, match="no name"):
-        degrading(object())  # type: ignore[arg-type]
