@@ -45,6 +45,16 @@ static void refuse_warnings(j_common_ptr common, int level)
         fail(common);
 }
 
+/* A decoder invents what missing scans would have brought, from blocks around it: at the border of a region it sees
+   others than in the whole picture. */
+static void refuse_missing_scans(const struct jpeg_decompress_struct *info, Failure *failure)
+{
+    for (int component = 0; info->coef_bits && component < info->num_components; component++)
+        for (int k = 0; k < DCTSIZE2; k++)
+            if (info->coef_bits[component][k])
+                fail_with(failure, "scans are missing");
+}
+
 /* RGB rows of the region into `out`; 0, or -1 with the reason in failure->text. Runs without the interpreter's lock. */
 static int decode(const unsigned char *data, size_t size, const Region *region, unsigned char *out, Failure *failure)
 {
@@ -65,6 +75,7 @@ static int decode(const unsigned char *data, size_t size, const Region *region, 
         fail_with(failure, "the file has another size than its row says");
     info.out_color_space = JCS_RGB;
     jpeg_start_decompress(&info);
+    refuse_missing_scans(&info, failure);
 
     JDIMENSION first = region->x > MARGIN ? region->x - MARGIN : 0;
     JDIMENSION end = region->x + region->width;

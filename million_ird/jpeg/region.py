@@ -6,7 +6,7 @@ Three ways give the same pixels; the first that this machine has is used:
 
 1. our extension `_region.c` over libjpeg-turbo, which stops after the last row (built on installation if a C compiler
    and jpeglib.h are there),
-2. libturbojpeg 3 through ctypes, which reads the file to its end,
+2. libturbojpeg 3 through ctypes, which reads the file to its end (and refuses progressive ones),
 3. the whole picture by simplejpeg, of which the rectangle is a slice.
 
 What 1 or 2 refuse is decoded by 3, so that one rule says what is damaged. Only, damage that lies below the rectangle is
@@ -33,7 +33,7 @@ Pixels = npt.NDArray[np.uint8]
 
 # Numbers of turbojpeg.h, 3.x.
 _INIT_DECOMPRESS = 1
-_STOP_ON_WARNING, _SUBSAMPLING, _WIDTH, _HEIGHT = 0, 4, 5, 6
+_STOP_ON_WARNING, _SUBSAMPLING, _WIDTH, _HEIGHT, _PROGRESSIVE = 0, 4, 5, 6, 12
 _PIXELS_RGB = 0
 _MCU_WIDTHS = (8, 16, 16, 8, 8, 32, 8)  # by subsampling: 4:4:4, 4:2:2, 4:2:0, grey, 4:4:0, 4:1:1, 4:4:1
 _MARGIN = 8
@@ -137,6 +137,8 @@ class TurboDecoder:
             self._check(handle, library.tj3DecompressHeader(handle, data, len(data)))
             if (library.tj3Get(handle, _WIDTH), library.tj3Get(handle, _HEIGHT)) != (width, height):
                 raise ValueError("the file has another size than its row says")
+            if library.tj3Get(handle, _PROGRESSIVE):
+                raise ValueError("progressive; pixels that missing scans leave open would differ from the whole's")
             region = _widened(box, width, height, library.tj3Get(handle, _SUBSAMPLING))
             self._check(handle, library.tj3SetCroppingRegion(handle, region))
             out = np.empty((region.h, region.w, 3), np.uint8)

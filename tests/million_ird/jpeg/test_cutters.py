@@ -76,7 +76,7 @@ def test_patches_hold_the_coefficients_of_their_source(cutter: Cutter, source: s
 def test_a_picture_that_ends_within_an_mcu_has_its_chroma_where_it_belongs(
     cutter: Cutter, sampling: str, width: int
 ) -> None:
-    """Its planes are not as much smaller as they are subsampled: of 4:1:1, 5 blocks of luma stand beside 2 of chroma."""
+    """Its planes are not as much smaller as they are subsampled: in 4:1:1, 5 blocks of luma and 2 of chroma."""
     data = encode(sampling, rgb=picture(width, 41))
     boxes = [Box(x, 0, 32, 32) for x in range(0, width - 31, 32)]
     mcu_width, mcu_height = MCU_SIDES[sampling]
