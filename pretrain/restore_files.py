@@ -24,8 +24,8 @@ from pretrain.kept_windows import draw_shares
 from pretrain.levels import Picture, to_pixels, to_unit
 from pretrain.picture_table import side_by_side
 from pretrain.restore import TooLargeError
-from pretrain.restore_degraded import Degrader
 from pretrain.restore_names import Job, job_of, plan_names
+from pretrain.restore_trial import Trial
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Wanted:
     bicubic interpolation."""
     overwrite: bool = False
     """Restore also what is there already."""
-    degrader: Degrader | None = None
+    trial: Trial | None = None
     """Take the pictures as clean ones, and restore what this makes of them."""
     windows: Callable[[Picture], Picture] | None = None
     """Also write which windows LMD-ViT keeps: the shares of `pretrain.kept_shares.KeptShares`, made of the input."""
@@ -111,8 +111,8 @@ def restore_files(
         DatasetError: the network gives numbers that are not finite.
     """
     wanted, store, outcome = wanted or Wanted(), Store(place), Outcome()
-    if wanted.degrader is not None:
-        outcome.metric = wanted.degrader.metric
+    if wanted.trial is not None:
+        outcome.metric = wanted.trial.metric
     try:
         for job in jobs:
             if not wanted.overwrite and all(store.exists(name) for name in _outputs(job, wanted)):
@@ -152,9 +152,9 @@ def _do(job: Job, store: Store, restore: Callable[[Picture], Picture], wanted: W
     if isinstance(read, Rejection):
         return explain(read)
     made = None
-    if wanted.degrader is not None:
+    if wanted.trial is not None:
         try:
-            made = wanted.degrader.degrade(read, job.restored)
+            made = wanted.trial.degrade(read, job.restored)
         except UsageError as error:
             return f"too_small: {error}"
     seen = to_unit(read if made is None else made.input)
@@ -163,8 +163,8 @@ def _do(job: Job, store: Store, restore: Callable[[Picture], Picture], wanted: W
         shares = wanted.windows(seen) if wanted.windows is not None else None
     except TooLargeError as error:
         return f"too_large: {error}"
-    if made is not None and wanted.degrader is not None:
-        scores = [wanted.degrader.score(picture, made) for picture in (_before(seen, restored), restored)]
+    if made is not None and wanted.trial is not None:
+        scores = [wanted.trial.score(picture, made) for picture in (_before(seen, restored), restored)]
         outcome.gains += [(before, after) for before, after in [scores] if before is not None and after is not None]
     if wanted.compare:
         pictures = [_before(seen, restored), restored] + ([made.target] if made is not None else [])

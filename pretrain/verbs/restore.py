@@ -25,8 +25,8 @@ def main(argv: Sequence[str]) -> int:
     sleep_when_idle()
     from pretrain.models.pretrained import from_pretrained
     from pretrain.restore import Restorer, choose_device
-    from pretrain.restore_degraded import degrader_of
     from pretrain.restore_files import Wanted, plan_jobs, restore_files, summary
+    from pretrain.restore_trial import trial_of
     from pretrain.signals import ended_in_order
 
     place, jobs = plan_jobs(Path(arguments.input).expanduser(), arguments.out)
@@ -34,11 +34,11 @@ def main(argv: Sequence[str]) -> int:
     device = choose_device(arguments.device)
     pretrained = from_pretrained(arguments.checkpoint)
     variant = pretrained.variant(arguments.variant)
-    degrader = degrader_of(pretrained, arguments.checkpoint) if arguments.degrade else None
+    trial = trial_of(pretrained, arguments.checkpoint) if arguments.degrade else None
     watch = _watch(pretrained, settings, device) if arguments.windows else None
     progress = Progress("restore", len(jobs), unit="pictures")
     restorer = Restorer(pretrained.model, variant, settings, device, progress.within)
-    wanted = Wanted(arguments.compare, arguments.overwrite, degrader, watch)
+    wanted = Wanted(arguments.compare, arguments.overwrite, trial, watch)
     with ended_in_order():
         outcome = restore_files(jobs, place, restorer, progress, wanted)
     progress.close()

@@ -7,7 +7,7 @@ import pytest
 from million_ird.errors import DatasetError
 from pretrain.corrupt import CorruptSettings
 from pretrain.recipe_in_weights import recipe_sections, tasks_in
-from pretrain.restore_degraded import Corruption
+from pretrain.restore_trial import CorruptionTrial
 
 TASKS = """
 steps = 3
@@ -23,12 +23,12 @@ weight = 0
 
 def test_sections_are_read_and_the_rest_of_the_recipe_is_not() -> None:
     metadata = {"recipe": "dataset = 3\n[corrupt]\njpeg_share = 0.0\n[model]\nfamily = 'unheard-of'\n"}
-    read = recipe_sections(Corruption, metadata, "run")
-    assert read == Corruption(corrupt=CorruptSettings(jpeg_share=0.0))
+    read = recipe_sections(CorruptionTrial, metadata, "run")
+    assert read == CorruptionTrial(corrupt=CorruptSettings(jpeg_share=0.0))
 
 
 def test_without_a_recipe_there_are_defaults_and_no_tasks() -> None:
-    assert recipe_sections(Corruption, {}, "run") == Corruption()
+    assert recipe_sections(CorruptionTrial, {}, "run") == CorruptionTrial()
     assert tasks_in({}, "run") == ()
 
 

@@ -22,8 +22,8 @@ from pretrain.images import Pixels
 from pretrain.kept_windows import draw_shares
 from pretrain.levels import Picture
 from pretrain.restore import TooLargeError
-from pretrain.restore_degraded import Corruption, TaskDegrader
 from pretrain.restore_files import Outcome, Wanted, plan_jobs, printable, read_upright, restore_files, summary
+from pretrain.restore_trial import CorruptionTrial, DegradationTrial
 from tests.pretrain.picture_files import picture, write_picture, write_pictures
 
 
@@ -199,13 +199,13 @@ def test_a_picture_beyond_memory_is_refused_and_the_next_one_done(tmp_path: Path
     assert lines == [f"refused {tmp_path / 'in/a.png'}: too_large: 90×90 pixels need about 9 GB"]
 
 
-_CORRUPTION = Corruption()
+_CORRUPTION = CorruptionTrial()
 
 
 def test_clean_pictures_are_corrupted_as_in_training_and_judged(tmp_path: Path) -> None:
     write_picture(tmp_path / "in/a.png", picture("a", 150, 300))
     write_pictures(tmp_path / "in", "small.png")
-    outcome, lines = _restore(tmp_path / "in", tmp_path / "out", lambda seen: seen, compare=True, degrader=_CORRUPTION)
+    outcome, lines = _restore(tmp_path / "in", tmp_path / "out", lambda seen: seen, compare=True, trial=_CORRUPTION)
     assert outcome.refused == {"too_small": 1} and "64×48" in lines[0]
     three = _pixels(tmp_path / "out/a.compared.png")
     assert three.shape == (128, 3 * 256 + 2 * 4, 3)
@@ -226,8 +226,8 @@ def _doubled(seen: Picture) -> Picture:
 def test_larger_results_stand_beside_the_bicubic_enlargement_and_are_judged_on_luma(tmp_path: Path) -> None:
     write_picture(tmp_path / "in/a.png", picture("a", 49, 64))
     write_picture(tmp_path / "in/b.png", picture("b", 4, 64))
-    degrader = TaskDegrader(Downscale(2), local=False)
-    outcome, lines = _restore(tmp_path / "in", tmp_path / "out", _doubled, compare=True, degrader=degrader)
+    trial = DegradationTrial(Downscale(2), local=False)
+    outcome, lines = _restore(tmp_path / "in", tmp_path / "out", _doubled, compare=True, trial=trial)
     assert lines == [f"refused {tmp_path / 'in/b.png'}: too_small: 64×4, 5 are needed along each side"]
     clean = picture("a", 49, 64)[:48]
     small = downscale(clean, 2)
@@ -253,7 +253,7 @@ def test_an_enlargement_is_compared_without_a_clean_picture_too(tmp_path: Path) 
 def test_local_blur_is_judged_where_it_is(tmp_path: Path) -> None:
     write_picture(tmp_path / "in/a.png", picture("a", 96, 96))
     write_picture(tmp_path / "in/b.png", picture("b", 20, 96))
-    outcome, lines = _restore(tmp_path / "in", tmp_path / "out", degrader=TaskDegrader(LocalBlur(), local=True))
+    outcome, lines = _restore(tmp_path / "in", tmp_path / "out", trial=DegradationTrial(LocalBlur(), local=True))
     assert outcome.refused == {"too_small": 1} and "b.png: too_small" in lines[0]
     ((before, after),) = outcome.gains
     assert after < before < 40 and outcome.metric == "the blurred pixels alone"
@@ -262,8 +262,8 @@ def test_local_blur_is_judged_where_it_is(tmp_path: Path) -> None:
 def test_where_nothing_was_blurred_there_is_nothing_to_judge() -> None:
     clean = picture("a")
     made = Degraded(clean, clean, np.zeros(clean.shape[:2], np.bool_))
-    assert TaskDegrader(LocalBlur(), local=True).score(clean, made) is None
-    assert TaskDegrader(Jpeg(10), local=False).metric == "RGB"
+    assert DegradationTrial(LocalBlur(), local=True).score(clean, made) is None
+    assert DegradationTrial(Jpeg(10), local=False).metric == "RGB"
 
 
 def test_windows_are_drawn_on_the_input_and_a_missing_picture_of_them_is_made(tmp_path: Path) -> None:

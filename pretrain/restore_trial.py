@@ -26,8 +26,8 @@ CROP = 128
 _SEED = 0
 
 
-class Degrader(Protocol):
-    """A way to degrade clean pictures, and to judge what became of them."""
+class Trial(Protocol):
+    """What clean pictures are put through: degraded, restored by a network, judged."""
 
     @property
     def metric(self) -> str:
@@ -45,7 +45,7 @@ class Degrader(Protocol):
 
 
 @dataclass(frozen=True)
-class Corruption:
+class CorruptionTrial:
     """Pre-training's: two sections of its recipe. The picture is cut to whole squares of 128, each of which is
     corrupted and masked."""
 
@@ -60,7 +60,7 @@ class Corruption:
         return "RGB"
 
     def degrade(self, clean: Pixels, name: str) -> Degraded:
-        """See `Degrader`. The randomness comes from `name` and the number of the square."""
+        """See `Trial`. The randomness comes from `name` and the number of the square."""
         height, width = (length // CROP * CROP for length in clean.shape[:2])
         if not height or not width:
             size = f"{clean.shape[1]}×{clean.shape[0]}"
@@ -80,11 +80,11 @@ class Corruption:
 
 
 @dataclass(frozen=True)
-class TaskDegrader:
-    """A fine-tuning task's."""
+class DegradationTrial:
+    """A fine-tuning task's degradation."""
 
     degradation: Degradation
-    """Of the task; of several strengths, the first."""
+    """Of several strengths, the first."""
     local: bool
     """Whether it degrades a part of the picture, of which it has a mask."""
 
@@ -97,14 +97,14 @@ class TaskDegrader:
         return "the blurred pixels alone" if self.local else "RGB"
 
     def degrade(self, clean: Pixels, name: str) -> Degraded:
-        """See `Degrader`."""
+        """See `Trial`."""
         scale = self.degradation.scale
         if min(clean.shape[:2]) < 2 * scale + 1:
             raise UsageError(f"{clean.shape[1]}×{clean.shape[0]}, {2 * scale + 1} are needed along each side")
         return degrade_whole(self.degradation, cut_to_multiple(clean, scale), name)
 
     def score(self, restored: Pixels, made: Degraded) -> float | None:
-        """See `Degrader`."""
+        """See `Trial`."""
         scale = self.degradation.scale
         if scale > 1:
             y, truth = luma(restored, 255), luma(made.target, 255)
@@ -114,7 +114,7 @@ class TaskDegrader:
         return weighted_psnr(restored, made.target, made.mask, 255) if made.mask.any() else None
 
 
-def degrader_of(network: Pretrained, checkpoint: str) -> Degrader:
+def trial_of(network: Pretrained, checkpoint: str) -> Trial:
     """The first degradation of the task that a network was fine-tuned for, downscaling for one that enlarges, or the
     corruption of pre-training.
 
@@ -130,5 +130,5 @@ def degrader_of(network: Pretrained, checkpoint: str) -> Degrader:
     settings = settings_of(network.model)
     if tasks or scale_of(settings) > 1 or not isinstance(settings, DyNetSettings):
         degradation = network_degradations(network, checkpoint)[0]
-        return TaskDegrader(degradation, isinstance(degradation, LocalBlur))
-    return recipe_sections(Corruption, network.metadata, checkpoint)
+        return DegradationTrial(degradation, isinstance(degradation, LocalBlur))
+    return recipe_sections(CorruptionTrial, network.metadata, checkpoint)
