@@ -1,10 +1,12 @@
-"""`project.json`: what a project is called, and where its pictures come from."""
+"""`project.json`: what a project is called, what tells it from others, and where its pictures come from."""
 
 from __future__ import annotations
 
 import fcntl
 import json
 import os
+import re
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -16,8 +18,10 @@ from million_ird.store import Store
 
 PROJECT = "project.json"
 FORMAT = "million-ird annotation project"
-FORMAT_VERSION = 1
-"""Version of the file; a newer one is refused."""
+FORMAT_VERSION = 2
+"""Version of the file; a newer one is refused. 1 had no `id`: who knows only 1 would drop it when adding a source."""
+_ID = re.compile(r"([0-9a-f]{32})?")
+"""As it is written; empty where there is none yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,8 @@ class Description:
     second_opinions: float = 0.0
     """Share of the items that two people label from the start, 0 to 1."""
     sources: tuple[SourceEntry, ...] = field(default=())
+    id: str = ""
+    """What tells it from every other project, one of the same name too; "" until it is written."""
 
     def with_source(self, kind: str, place: str, options: Mapping[str, str]) -> Description:
         """The same with one more source."""
@@ -53,12 +59,14 @@ class Description:
         return next(same, None)
 
 
-def write_description(folder: Path, description: Description) -> None:
-    """Writes the file, or replaces it at once; the caller holds `changing`."""
-    record = {"format": FORMAT, "version": FORMAT_VERSION, **asdict(description)}
+def write_description(folder: Path, description: Description) -> Description:
+    """Writes the file, or replaces it at once; the caller holds `changing`. Returns what it says now: with an id."""
+    written = replace(description, id=description.id or uuid.uuid4().hex)
+    record = {"format": FORMAT, "version": FORMAT_VERSION, "id": written.id, **asdict(written)}
     store = Store(str(folder))
     store.write(PROJECT, (json.dumps(record, ensure_ascii=False, indent=2) + "\n").encode())
     store.sweep()
+    return written
 
 
 def read_description(folder: Path) -> Description:
@@ -98,12 +106,16 @@ def changing(folder: Path) -> Iterator[None]:
 def _described(record: Mapping[str, Any], path: Path) -> Description:
     """The description if it has everything that is needed, of the right types."""
     name, share, entries = (record.get(key) for key in ("name", "second_opinions", "sources"))
+    identity = record.get("id", "")
     if not isinstance(name, str) or not isinstance(share, int | float) or not isinstance(entries, list):
         raise StoreError(f"{path} is damaged: its name, second_opinions or sources are missing")
+    if not isinstance(identity, str) or not _ID.fullmatch(identity):
+        raise StoreError(f"{path} is damaged: its id is not 32 hex digits; without that line it gets another one")
     if not all(_is_source(entry) for entry in entries):
         raise StoreError(f"{path} is damaged: a source needs number, kind, place and options")
     keys = ("number", "kind", "place", "options")
-    return Description(name, float(share), tuple(SourceEntry(*(entry[key] for key in keys)) for entry in entries))
+    sources = tuple(SourceEntry(*(entry[key] for key in keys)) for entry in entries)
+    return Description(name, float(share), sources, identity)
 
 
 def _is_source(entry: Any) -> bool:

@@ -1,4 +1,4 @@
-"""A project: a folder with `project.json` (its name and where its pictures come from) and `masks.sqlite`."""
+"""A project: a folder with `project.json` (its name, its id, and where its pictures come from) and `masks.sqlite`."""
 
 from __future__ import annotations
 
@@ -46,6 +46,20 @@ class Project:
     @property
     def name(self) -> str:
         return self.description.name
+
+    def identity(self) -> str:
+        """What tells it from every other project, one of the same name too: 32 hex digits, the same for ever.
+
+        A project of an earlier version is given one now, once, whoever else asks at this moment.
+
+        Raises:
+            StoreError: it cannot be written down.
+        """
+        if not self.description.id:
+            with changing(self.folder):
+                description = read_description(self.folder)  # another process may have given it one
+                self.description = description if description.id else write_description(self.folder, description)
+        return self.description.id
 
     @property
     def sources(self) -> Mapping[int, Source]:
@@ -115,8 +129,7 @@ class Project:
         with changing(self.folder):
             description = read_description(self.folder)  # another process may have added one
             if description.number_of(*wanted) is None:
-                description = description.with_source(*wanted)
-                write_description(self.folder, description)
+                description = write_description(self.folder, description.with_source(*wanted))
         number = description.number_of(*wanted)
         assert number is not None
         self.description = description
@@ -179,7 +192,7 @@ def new_project(folder: Path, name: str = "", second_opinions: float = 0.0) -> P
         if is_project(folder):
             raise UsageError(f"{folder} is a project already; its masks are never overwritten")
         _make_store(folder)
-        write_description(folder, description)  # last: a folder without it is no project yet
+        description = write_description(folder, description)  # last: a folder without it is no project yet
     return Project(folder, description)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp
 
 from annotation.app.errors import add_error_answers
+from annotation.app.parameters import meant_for
 from annotation.app.routes import assist, layers, pictures, project
 from annotation.app.security import Access, Guard
 from annotation.app.served import Served
@@ -30,7 +31,14 @@ def create_app(opened: Project, access: Access | None = None) -> ASGIApp:
         yield
         served.close()
 
-    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    app = FastAPI(
+        lifespan=lifespan,
+        dependencies=[Depends(meant_for(served.id))],
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+    )
     for part in (project, layers, pictures, assist):
         app.include_router(part.router(served))
     add_error_answers(app)

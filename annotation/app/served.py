@@ -13,10 +13,11 @@ _ANCHORS = 4
 
 
 class Served:
-    """A project, and the threads and memory that serve it."""
+    """A project, what tells it from others, and the threads and memory that serve it."""
 
     def __init__(self, project: Project, token_needed: bool = False) -> None:
         self.project = project
+        self.id = project.identity()
         self.store = project.store
         self.token_needed = token_needed
         self.page = Page()

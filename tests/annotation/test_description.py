@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,10 @@ def test_a_description_survives_its_file(tmp_path: Path) -> None:
     described = (
         Description("Räder", 0.25).with_source("folder", "/photos", {}).with_source("dataset", "s3://x", {"of": "y"})
     )
-    write_description(tmp_path, described)
-    assert read_description(tmp_path) == described
+    written = write_description(tmp_path, described)
+    assert read_description(tmp_path) == written == replace(described, id=written.id)
+    assert len(written.id) == 32
+    assert write_description(tmp_path, written) == written
     assert [path.name for path in tmp_path.iterdir()] == [PROJECT]
     assert described.number_of("dataset", "s3://x", {"of": "y"}) == 2
     assert described.number_of("dataset", "s3://x", {}) is None
@@ -31,7 +34,9 @@ def _tampered(folder: Path, **changes: object) -> None:
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"version": 2}, r"newer million-ird \(version 2\)"),
+        ({"version": 3}, r"newer million-ird \(version 3\)"),
+        ({"id": 5}, "is damaged: its id is not 32 hex digits"),
+        ({"id": "mine"}, "is damaged: its id is not 32 hex digits; without that line it gets another one"),
         ({"version": "x"}, "is damaged"),
         ({"sources": None}, "is damaged: its name, second_opinions or sources are missing"),
         ({"sources": [{"number": 1}]}, "a source needs number, kind, place and options"),

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,6 +21,8 @@ from annotation.store import MaskStore, Refused
 from million_ird.errors import StoreError, UsageError
 from tests.annotation.picture_folders import encoded, noise, write_pictures
 from tests.annotation.store.strokes import draw, small_item
+
+_ROOT = Path(__file__).resolve().parents[2]
 
 
 def _folder(path: Path) -> FolderSource:
@@ -33,6 +40,100 @@ def test_a_project_has_the_items_of_its_folder_and_can_be_opened_again(tmp_path:
         assert project.store.mask(1).sum() == 12
         assert list(project.verify()) == []
     assert sorted(path.name for path in (tmp_path / "p").iterdir()) == [MASKS, PROJECT]
+
+
+def _made_by_an_earlier_version(folder: Path) -> None:
+    """Takes from a project what version 1 of its file had not."""
+    record = json.loads((folder / PROJECT).read_text())
+    del record["id"]
+    (folder / PROJECT).write_text(json.dumps(record | {"version": 1}))
+
+
+def test_a_project_is_told_from_every_other_for_ever(tmp_path: Path) -> None:
+    source = _folder(write_pictures(tmp_path / "photos", "a.png"))
+    ids = []
+    for place in ("p", "q"):
+        with new_project(tmp_path / place, "Wheels") as project:
+            ids.append(project.identity())
+            project.add(source)
+            assert project.identity() == ids[-1]
+        with open_project(tmp_path / place) as project:
+            assert project.identity() == ids[-1]
+    assert len(set(ids)) == 2
+
+
+def test_a_copy_is_the_same_project_until_the_line_with_its_id_is_taken_out(tmp_path: Path) -> None:
+    with new_project(tmp_path / "p", "Wheels") as project:
+        original = project.identity()
+    shutil.copytree(tmp_path / "p", tmp_path / "copy")
+    with open_project(tmp_path / "copy") as project:
+        assert project.identity() == original
+    lines = (tmp_path / "copy" / PROJECT).read_text().splitlines(keepends=True)
+    (tmp_path / "copy" / PROJECT).write_text("".join(line for line in lines if '"id"' not in line))
+    with open_project(tmp_path / "copy") as project:
+        assert len(project.identity()) == 32 and project.identity() != original
+
+
+def test_a_project_of_an_earlier_version_gets_one_identity_whoever_asks(tmp_path: Path) -> None:
+    new_project(tmp_path / "p", "Wheels").close()
+    _made_by_an_earlier_version(tmp_path / "p")
+    before = (tmp_path / "p" / PROJECT).read_bytes()
+
+    def ask(_: int) -> str:
+        with open_project(tmp_path / "p") as project:
+            return project.identity()
+
+    open_project(tmp_path / "p").close()
+    assert (tmp_path / "p" / PROJECT).read_bytes() == before  # looking at it changes nothing
+    with ThreadPoolExecutor(6) as pool:
+        ids = set(pool.map(ask, range(12)))
+    assert ids == {ask(0)} and all(ids)
+    assert json.loads((tmp_path / "p" / PROJECT).read_text())["version"] == 2  # who would drop it refuses the file
+    assert sorted(path.name for path in (tmp_path / "p").iterdir()) == [MASKS, PROJECT]
+
+
+def test_adding_to_a_project_of_an_earlier_version_keeps_what_it_says(tmp_path: Path) -> None:
+    source = _folder(write_pictures(tmp_path / "photos", "a.png"))
+    new_project(tmp_path / "p", "Wheels", 0.5).close()
+    _made_by_an_earlier_version(tmp_path / "p")
+    with open_project(tmp_path / "p") as project:
+        project.add(source)
+        described = project.description
+        assert described.id == project.identity()
+    with open_project(tmp_path / "p") as project:
+        assert project.description == described
+        assert (described.name, described.second_opinions, len(described.sources)) == ("Wheels", 0.5, 1)
+
+
+_ASK = """
+import os, sys
+from pathlib import Path
+from annotation.project import open_project
+from million_ird.errors import StoreError
+if os.geteuid() == 0:  # who may write anywhere
+    os.setegid(65534)
+    os.seteuid(65534)
+try:
+    with open_project(Path(sys.argv[1])) as project:
+        project.identity()
+except StoreError as error:
+    print(error)
+"""
+
+
+def test_a_project_of_an_earlier_version_in_a_read_only_folder_ends_in_one_line() -> None:
+    """Not below pytest's own folder, which other users may not enter."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        new_project(folder).close()
+        _made_by_an_earlier_version(folder)
+        before = (folder / PROJECT).read_bytes()
+        folder.chmod(0o555)
+        done = subprocess.run([sys.executable, "-c", _ASK, name], capture_output=True, text=True, cwd=_ROOT)
+        folder.chmod(0o755)
+        assert (folder / PROJECT).read_bytes() == before
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "it or its folder is read-only; change the permissions" in done.stdout
 
 
 def test_running_again_adds_what_is_new_and_touches_nothing(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ def router(served: Served) -> APIRouter:
     def project() -> dict[str, Any]:
         counts = store.counts()
         return {
+            "id": served.id,
             "name": served.project.name,
             "items": store.count(),
             "counts": {state: counts.get(state, 0) for state in STATES},

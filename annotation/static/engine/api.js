@@ -25,11 +25,15 @@ export class Api {
   /** @param {string} base  in front of every path; "" for the page's own server */
   constructor(base = "") {
     this.base = base;
+    /** the id of the project that requests are meant for; the server refuses them (412) while it serves another one.
+     * "" until it is known */
+    this.project = "";
   }
 
   /** @param {string} path @param {RequestInit} [options] @returns {Promise<Response>} a 2xx; network trouble is a TypeError or an abort */
   async request(path, options = {}) {
-    const response = await fetch(this.base + path, { ...options, signal: options.signal ?? AbortSignal.timeout(PATIENCE) });
+    const headers = { ...options.headers, ...(this.project && { "X-Project": this.project }) };
+    const response = await fetch(this.base + path, { ...options, headers, signal: options.signal ?? AbortSignal.timeout(PATIENCE) });
     if (response.ok) return response;
     const body = await response.json().catch(() => null); // a proxy's error page is no JSON
     throw new ApiError(response.status, body?.error ?? `the server answered ${response.status}`, body);

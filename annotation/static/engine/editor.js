@@ -65,14 +65,15 @@ export class Editor extends EventTarget {
 
   /**
    * @param {HTMLElement} stage  gets its canvases here; its size is the page's business, its position must not be static
-   * @param {{annotator: string, project: string, api?: Api}} who  the name that strokes carry; the project's identity
-   *   for the journal
+   * @param {{annotator: string, project: {id: string, name: string}, api?: Api}} who  the name that strokes carry; the
+   *   project that they are meant for, alone
    */
   constructor(stage, { annotator, project, api = new Api() }) {
     super();
     this.stage = stage;
     this.annotator = tidyName(annotator);
     this.api = api;
+    this.api.project = project.id;
     this.view = new View();
     this.outbox = new Outbox(api, project);
     this.outbox.addEventListener("status", (event) => this.#emit("status", /** @type {CustomEvent} */ (event).detail));

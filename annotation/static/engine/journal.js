@@ -6,7 +6,7 @@
 /**
  * @typedef {object} Operation  one thing to tell the server
  * @property {number} [seq]  given by the journal
- * @property {string} project
+ * @property {string} project  its id
  * @property {number} layer
  * @property {string} annotator
  * @property {string} chain  operations of one chain build on each other
@@ -133,6 +133,30 @@ export class Journal {
       return orphans;
     });
     return taken ?? [];
+  }
+
+  /** @param {string} project @returns {Promise<{operations: Operation[], branches: Branch[]}>} what is kept for it, in order */
+  async all(project) {
+    const found = await this.#write(["operations", "branches"], (transaction) =>
+      Promise.all(["operations", "branches"].map((store) => done(transaction.objectStore(store).getAll()))),
+    );
+    const [operations, branches] = (found ?? [[], []]).map((rows) => rows.filter((row) => row.project === project));
+    return { operations, branches };
+  }
+
+  /** Give what was kept for another project to this one. @param {{operations: Operation[], branches: Branch[]}} rows @param {string} project */
+  async give({ operations, branches }, project) {
+    await this.#write(["operations", "branches"], async (transaction) => {
+      const store = transaction.objectStore("operations");
+      for (const { seq } of operations) {
+        const kept = await done(store.get(seq)); // none: the page that it belongs to was faster
+        if (kept) store.put({ ...kept, project });
+      }
+      for (const branch of branches) {
+        transaction.objectStore("branches").delete(keyOf(branch));
+        transaction.objectStore("branches").put({ ...branch, project }, keyOf({ ...branch, project }));
+      }
+    });
   }
 
   /** @returns {Promise<Set<string>>} the pages whose operations are kept */

@@ -35,7 +35,12 @@ export function headAfter(operation) {
 
 /** @param {unknown} error @returns {boolean} whether sending again may help */
 function passing(error) {
-  return !(error instanceof ApiError) || error.status >= 500 || error.status === 408 || error.status === 429;
+  return !(error instanceof ApiError) || error.status >= 500 || [408, 412, 429].includes(error.status);
+}
+
+/** @param {unknown} error @returns {boolean} whether our own server gave this answer, not another project's in its place */
+function answered(error) {
+  return error instanceof ApiError && error.status !== 412;
 }
 
 export class Outbox extends EventTarget {
@@ -54,13 +59,15 @@ export class Outbox extends EventTarget {
   #closed = new AbortController();
   /** @type {string|null} who drew on the open layer beside us */ #conflict = null;
 
-  /** @param {import("./api.js").Api} api @param {string} project */
-  constructor(api, project) {
+  /** @param {import("./api.js").Api} api @param {{id: string, name: string}} project */
+  constructor(api, { id, name }) {
     super();
     this.api = api;
-    this.project = project;
+    this.project = id;
+    this.name = name;
     this.journal = new Journal();
-    this.channel = new BroadcastChannel(`million-ird-masks ${project}`);
+    // Named as by versions that knew no ids: their pages, which may still be open, have to hear and to be heard.
+    this.channel = new BroadcastChannel(`million-ird-masks ${name}`);
   }
 
   /** Open the journal and take over what pages that are gone left unsent. */
@@ -92,8 +99,25 @@ export class Outbox extends EventTarget {
     if (message.type === "head") this.dispatchEvent(new CustomEvent("elsewhere", { detail: message }));
   }
 
+  /**
+   * Versions that knew no ids kept their strokes under the project's name, which others may bear: ours are those that
+   * build on what the server has.
+   */
+  async #claimNamed() {
+    const named = await this.journal.all(this.name);
+    const layers = new Set([...named.operations, ...named.branches].map(({ layer }) => layer));
+    for (const layer of layers) {
+      const revisions = await this.api.history(layer).catch(() => []); // not there, or not now: they stay as they are
+      const known = new Set(revisions.map(({ id }) => id));
+      const operations = named.operations.filter((each) => each.layer === layer && known.has(each.parent) && known.add(headAfter(each)));
+      const branches = named.branches.filter((each) => each.layer === layer && known.has(each.mine));
+      await this.journal.give({ operations, branches }, this.project);
+    }
+  }
+
   /** Take over what pages that are gone left unsent. */
   async adopt() {
+    await this.#claimNamed();
     const owners = await this.journal.owners();
     owners.delete(this.#owner);
     if (!owners.size) return;
@@ -201,7 +225,7 @@ export class Outbox extends EventTarget {
       const aside = known && layer.head !== operation.id && !(await this.#isBelow(layer, operation.id));
       await (aside ? this.#branch(operation, layer) : this.#accept(operation, layer));
     } catch (error) {
-      if (passing(error)) return this.#pause(operation, error instanceof ApiError);
+      if (passing(error)) return this.#pause(operation, answered(error));
       this.#reached();
       const { status, message, body } = /** @type {ApiError} */ (error);
       if (status === 409 && body?.layer && (body.stored || operation.type !== "stroke")) await this.#branch(operation, body.layer);

@@ -68,7 +68,7 @@ function assemble(settings, requests, project) {
   document.title = project.name;
   const person = new Person(settings);
   const picture = byId("picture");
-  const editor = new Editor(picture, { annotator: person.name, project: project.name });
+  const editor = new Editor(picture, { annotator: person.name, project, api: requests.api });
   const workplace = new Workplace(editor, requests, () => person.name);
   const strip = new Strip(byId("strip"));
   const notices = new Notices(strip);

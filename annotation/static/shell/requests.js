@@ -6,7 +6,7 @@
  * @typedef {{id: number, number: number, state: State, annotator: string, proposal: boolean}} LayerRow
  * @typedef {{id: number, name: string, width: number, height: number, pair: boolean, layers: LayerRow[]}} ItemRow
  * @typedef {{items: ItemRow[], next: number | null}} ItemPage
- * @typedef {{name: string, items: number, counts: Record<State, number>, window_sizes: number[]}} Project
+ * @typedef {{id: string, name: string, items: number, counts: Record<State, number>, window_sizes: number[]}} Project
  */
 
 import { Api, ApiError } from "../engine/api.js";

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import threading
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from annotation.description import PROJECT
 from annotation.mask import unpack_bits
-from annotation.project import create_project, open_project
+from annotation.project import create_project, new_project, open_project
 from annotation.records import Layer
 from annotation.sources import open_source
 from million_ird.windows import window_labels
@@ -24,7 +26,9 @@ _LAYER = set(Layer.__dataclass_fields__)
 def test_a_project_tells_its_counts_and_its_items_page_by_page(live: Live) -> None:
     states = {"todo": 2, "in_progress": 0, "done": 0, "needs_review": 0, "skipped": 0}
     sizes = [8, 16, 32, 64, 128]
-    assert live.json("/api/project") == {
+    about = live.json("/api/project")
+    assert len(about.pop("id")) == 32
+    assert about == {
         "name": "Two items", "items": 2, "counts": states, "window_sizes": sizes, "token_needed": False,
     }  # fmt: skip
     first = live.json("/api/items?limit=1")
@@ -38,6 +42,38 @@ def test_a_project_tells_its_counts_and_its_items_page_by_page(live: Live) -> No
     assert live.json(f"/api/items?after={PAIR}") == {"items": [], "next": None}
     assert live.json("/api/items?state=done") == {"items": [], "next": None}
     assert len(live.json("/api/items?state=todo")["items"]) == 2
+
+
+def test_a_project_is_told_from_another_of_its_name(project: Path, tmp_path: Path) -> None:
+    def served(folder: Path) -> tuple[str, str]:
+        with serving(folder) as live:
+            about = live.json("/api/project")
+            return about["name"], about["id"]
+
+    new_project(tmp_path / "other", "Two items").close()
+    first, second = served(project), served(tmp_path / "other")
+    assert first[0] == second[0] and first[1] != second[1]
+    assert (served(project), served(tmp_path / "other")) == (first, second)
+    record = json.loads((project / PROJECT).read_text())
+    del record["id"]
+    (project / PROJECT).write_text(json.dumps(record | {"version": 1}))  # as an earlier version left it
+    again = served(project)
+    assert again == served(project) and again[1] not in (first[1], second[1])
+
+
+def test_what_a_page_of_another_project_sends_is_refused(live: Live) -> None:
+    """A page that stayed open while its server was stopped: layer 1 is there, too, and as new as its own was."""
+    mark = {"state": "needs_review", "reason": "", "version": 0, "annotator": "ada"}
+    before = live.json("/api/items/1")
+    own, other = live.json("/api/project")["id"], "0" * 32
+    for answer in (
+        live.client.post("/api/layers/1/state", json=mark, headers={"X-Project": other}),
+        live.client.get("/api/items/1", headers={"X-Project": other}),
+    ):
+        assert answer.status_code == 412
+        assert answer.json()["error"].startswith("another project is served here now")
+    assert live.json("/api/items/1") == before
+    assert live.client.post("/api/layers/1/state", json=mark, headers={"X-Project": own}).status_code == 200
 
 
 def test_an_item_tells_all_but_where_its_files_are(live: Live) -> None:

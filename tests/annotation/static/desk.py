@@ -24,7 +24,8 @@ _BARE = """<!doctype html><title>editor alone</title>
 import {Editor} from "/static/engine/editor.js";
 window.told = [];
 window.begin = async (annotator, item) => {
-  window.editor = new Editor(document.getElementById("stage"), {annotator, project: "tests"});
+  const project = await (await fetch("/api/project")).json();
+  window.editor = new Editor(document.getElementById("stage"), {annotator, project});
   for (const name of ["conflict", "resolved", "notice"]) {
     editor.addEventListener(name, (event) => told.push({name, ...event.detail}));
   }

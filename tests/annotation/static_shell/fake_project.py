@@ -73,7 +73,8 @@ class FakeProject:
             return self._post(path, json.loads(body) if body.startswith(b"{") else {})
         words = path.split("/")[2:]
         if words[0] == "project":
-            return _json({"name": "Walks", "items": self.size, "counts": self._counts(), "window_sizes": [8]})
+            about = {"id": "5" * 32, "name": "Walks", "window_sizes": [8]}
+            return _json({**about, "items": self.size, "counts": self._counts()})
         if words[0] == "items" and len(words) == 1:
             return _json(self._page(query))
         if words[0] == "items":
