@@ -83,11 +83,11 @@ def test_a_project_of_an_earlier_version_gets_one_identity_whoever_asks(tmp_path
         with open_project(tmp_path / "p") as project:
             return project.identity()
 
-    open_project(tmp_path / "p").close()
-    assert (tmp_path / "p" / PROJECT).read_bytes() == before  # looking at it changes nothing
-    with ThreadPoolExecutor(6) as pool:
-        ids = set(pool.map(ask, range(12)))
-    assert ids == {ask(0)} and all(ids)
+    with open_project(tmp_path / "p") as late:
+        assert (tmp_path / "p" / PROJECT).read_bytes() == before  # looking at it changes nothing
+        with ThreadPoolExecutor(6) as pool:
+            ids = set(pool.map(ask, range(12)))
+        assert ids == {late.identity()} == {ask(0)} and all(ids)
     assert json.loads((tmp_path / "p" / PROJECT).read_text())["version"] == 2  # who would drop it refuses the file
     assert sorted(path.name for path in (tmp_path / "p").iterdir()) == [MASKS, PROJECT]
 

@@ -102,7 +102,7 @@ def test_strokes_beside_the_head_that_were_noted_under_the_name_are_merged(desk:
     desk.until_stored((20, 20), (70, 40))
     again.until("saved")
     assert (again.shown() == desk.stored()).all()
-    assert [each["layer"] for each in kept(page, "branches")] == [layer + 1]
+    assert [(each["project"], each["layer"]) for each in kept(page, "branches")] == [(name, layer + 1)]
 
 
 def _store_beside(desk: Desk, layer: int, parent: str, name: str) -> None:
