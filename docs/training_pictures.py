@@ -116,7 +116,7 @@ def with_photographs(recipe: FinetuneRecipe, folder: Path) -> FinetuneRecipe:
     tasks = {
         name: replace(task, clean=(str(folder),), dataset=())
         for name, task in recipe.tasks.items()
-        if not (task.degraded or task.triples)
+        if task.kind.learns_from == "photographs"
     }
     return replace(recipe, tasks=tasks, validation=replace(recipe.validation, images=0, side=0))
 

@@ -123,7 +123,7 @@ def trial_of(network: Pretrained, checkpoint: str) -> Trial:
         DatasetError: the recipe in the checkpoint cannot be read.
     """
     tasks = tasks_in(network.metadata, checkpoint)
-    if tasks and all(task.degraded for task in tasks):
+    if tasks and not any(task.degradations or task.kind.stand_in for task in tasks):
         raise UsageError(
             f"--degrade: {checkpoint} was fine-tuned on pairs, which nothing here can make: restore degraded pictures"
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pretrain.degradations import Degradation, Downscale, GaussianNoise, LocalBlur
-from pretrain.finetune.degradations import degradations_of
 from pretrain.models.families import scale_of, settings_of
 from pretrain.models.lmd_vit.settings import LMDViTSettings
 from pretrain.models.pretrained import Pretrained
@@ -18,7 +17,8 @@ PUBLISHED_SIGMAS = (15.0, 25.0, 50.0)
 def network_degradations(network: Pretrained, checkpoint: str) -> list[Degradation]:
     """What a network was fine-tuned against, or downscaling by its own scale; each title once.
 
-    Where no recipe says: local blur for LMD-ViT, else the published noise levels.
+    Of one that was fine-tuned on nothing but pairs and triples, what is most like them. Where that is nothing, or no
+    recipe says: local blur for LMD-ViT, else the published noise levels.
 
     Raises:
         DatasetError: the recipe in the checkpoint cannot be read.
@@ -27,8 +27,9 @@ def network_degradations(network: Pretrained, checkpoint: str) -> list[Degradati
     if scale_of(settings) > 1:
         return [Downscale(scale_of(settings))]
     tasks = tasks_in(network.metadata, checkpoint)
-    found = [each for task in tasks for each in degradations_of(task).values()]
-    if not found and (isinstance(settings, LMDViTSettings) or any(task.triples for task in tasks)):
+    found = [each for task in tasks for each in task.degradations.values()]
+    found = found or [task.kind.stand_in for task in tasks if task.kind.stand_in is not None]
+    if not found and isinstance(settings, LMDViTSettings):
         return [LocalBlur()]
     unique = {each.title: each for each in found}
     return list(unique.values()) or noises(PUBLISHED_SIGMAS)

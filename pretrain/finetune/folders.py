@@ -11,7 +11,6 @@ from million_ird.order import hash_words
 from million_ird.patches import Box
 from pretrain.crop import DamagedPatchError
 from pretrain.degradations import Degradation
-from pretrain.finetune.degradations import degradations_of
 from pretrain.finetune.examples import Example, examples_of, joined
 from pretrain.finetune.pictures import DecodedPictures, FilePicture, survey
 from pretrain.finetune.shrunk import shrunk
@@ -74,7 +73,7 @@ def open_task(
         UsageError: a folder cannot be read.
         DatasetError: no usable example is left to train on; the text says what became of the files.
     """
-    degradations, side = degradations_of(settings), max(side, settings.least_side) * settings.shrink
+    degradations, side = settings.degradations, max(side, settings.kind.least_side) * settings.shrink
     found, lost, fingerprints = _examples(settings, decoded, say)
     fit, unfit = examples_of(found, side)
     training, chosen = _divide(fit, hold_out, seed)
@@ -101,11 +100,11 @@ def _examples(
     settings: TaskSettings, decoded: DecodedPictures, say: Callable[[str], None]
 ) -> tuple[list[Example], list[LeftOut], list[str]]:
     """Examples of folders and triples, files that are none, and fingerprints of what is no file."""
-    if settings.triples:
+    if settings.kind.learns_from == "triples":
         triples = open_triples(settings.triples, decoded, say)
         return triples.examples, [], [triples.fingerprint]
     clean, lost = survey(_files(settings.clean), decoded)
-    if not settings.degraded:
+    if settings.kind.learns_from == "photographs":
         return [Example(picture) for picture in clean.values()], lost, []
     degraded, unusable = survey(_files(settings.degraded), decoded)
     pairing = pair_by_name(list(degraded), list(clean), settings.names)

@@ -43,10 +43,9 @@ def judged_tasks(tasks: Mapping[str, TaskData], largest_side: int) -> list[Task]
         if not task.held_out:
             continue
         side = min([largest_side, *(min(each.clean.width, each.clean.height) for each in task.held_out)])
-        several = bool(task.settings.sigmas or task.settings.qualities)
         for strength in task.degradations or (0.0,):
             pictures = _HeldOut(task, strength, side)
-            called = f"{name}_{strength:g}" if several else name
+            called = f"{name}_{strength:g}" if strength else name
             found.append(Task(called, len(task.held_out), pictures.pair, score=pictures.score))
     return found
 
@@ -92,7 +91,7 @@ class _HeldOut:
     def score(self, index: int, restored: Picture, clean: Picture) -> float:
         """See `judged_tasks`. The pair has been asked for before."""
         scale = self._task.settings.scale
-        if self._task.settings.has_masks:
+        if self._task.settings.kind.has_masks:
             return weighted_psnr(restored, clean, self._masks[index], 1.0)
         if scale > 1:
             return psnr(luma(restored, 1.0), luma(clean, 1.0), 1.0, border=scale)

@@ -185,7 +185,7 @@ def _with_dataset(recipe: FinetuneRecipe, dataset: str) -> FinetuneRecipe:
     made = {
         name: replace(task, clean=(), dataset=(dataset,))
         for name, task in recipe.tasks.items()
-        if not (task.degraded or task.triples)
+        if task.kind.learns_from == "photographs"
     }
     if not made:
         raise UsageError(f"--dataset: all tasks of {recipe.name} are pairs, which have folders or shards of their own")

@@ -15,7 +15,6 @@ from pretrain.finetune.judge import input_scores, judged_tasks
 from pretrain.finetune.pictures import DecodedPictures
 from pretrain.finetune.recipe import FinetuneRecipe
 from pretrain.finetune.source import FinetuneSource, share_of_tasks
-from pretrain.finetune.tasks import TaskSettings
 from pretrain.first_weights import first_network
 from pretrain.launch import Device, launch_run
 from pretrain.loop import run_training
@@ -96,7 +95,8 @@ def describe(tasks: Mapping[str, TaskData]) -> list[str]:
     """Lines for a person: what each task has, and the files that were left out."""
     lines = []
     for name, task in tasks.items():
-        lines.append(f"{name}: {len(task.training):,} {_kind(task.settings)}, {len(task.held_out):,} held out")
+        examples = f"{len(task.training):,} {task.settings.kind.in_words(task.settings)}"
+        lines.append(f"{name}: {examples}, {len(task.held_out):,} held out")
         lines += [f"{name}: {line}" for line in left_out_lines(task.left_out)]
     return lines
 
@@ -106,18 +106,3 @@ def say_inputs(judged: Sequence[Task], scale: int, say: Callable[[str], None]) -
     what = "the input itself" if scale == 1 else f"the input, enlarged by {scale} by bicubic interpolation,"
     for name, score in input_scores(judged).items():
         say(f"{name}: {what} scores {score:.2f} dB on what is held out")
-
-
-def _kind(settings: TaskSettings) -> str:
-    """What the examples of a task are, and what is done to them."""
-    if settings.degraded:
-        return "pairs"
-    if settings.triples:
-        return "pairs with masks"
-    if settings.sigmas:
-        return f"photographs at σ {', '.join(f'{sigma:g}' for sigma in settings.sigmas)}"
-    if settings.qualities:
-        return f"photographs at JPEG quality {', '.join(map(str, settings.qualities))}"
-    if settings.scale > 1:
-        return f"photographs to be enlarged by {settings.scale}"
-    return "photographs with a colour mosaic" if settings.mosaic else "photographs with synthetic local blur"

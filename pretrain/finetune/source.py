@@ -70,8 +70,8 @@ class FinetuneSource:
         self._maker = SampleMaker(tasks, weights, seed, side)
         self._reading, self._say = reading, say
         chosen = [tasks[name].settings for name in weights]
-        self._floats = any(each.noise == "float" for each in chosen if each.sigmas)
-        self._masked = any(each.has_masks for each in chosen)
+        self._floats = any(each.kind.has_floats(each) for each in chosen)
+        self._masked = any(each.kind.has_masks for each in chosen)
         self.places = self._maker.sampler.places
         """Places of each task among 840 samples."""
         self.fingerprint: str = digest([f"{name} {tasks[name].fingerprint}" for name in sorted(weights)])

@@ -9,20 +9,19 @@ from typing import Literal
 
 from million_ird.errors import UsageError
 from million_ird.local_blur import LocalBlurSettings
+from pretrain.degradations import Degradation
 from pretrain.degradations.noise import NoiseKind
+from pretrain.finetune.kinds import KINDS, TaskKind
 
 PUBLISHED_SHARES: Mapping[str, float] = {"denoise": 46_296, "derain": 24_000, "dehaze": 72_135}
 """Samples of an epoch in the authors' code: 5,144 photographs × 3 noise levels × 3; 200 rainy pictures × 120; 72,135
 hazy pictures. That is .325, .169 and .506 of all."""
 
-_LEAST_BLURRED = 32
-"""Pixels along the shorter side of what `million_ird.local_blur` takes."""
-
 
 @dataclass(frozen=True)
 class TaskSettings:
     """One task. Exactly one of `degraded`, `sigmas`, `qualities`, `scale`, `mosaic`, `local_blur` and `triples` says
-    what it is: pairs, clean photographs that are degraded in one of five ways, or pairs with blur masks."""
+    of which kind it is: pairs, clean photographs that are degraded in one of five ways, or pairs with blur masks."""
 
     clean: tuple[str, ...] = ()
     """Folders of clean photographs, with all folders below them. Of the pairs, the clean halves."""
@@ -85,40 +84,33 @@ class TaskSettings:
             raise UsageError(f"weight: got {self.weight}, expected a number of at least 0")
 
     @property
-    def has_masks(self) -> bool:
-        """Whether its samples say where they are degraded."""
-        return bool(self.triples) or self.local_blur is not None
+    def kind(self) -> TaskKind:
+        """The one kind whose setting is given."""
+        return next(kind for kind in KINDS if kind.is_given(self))
 
     @property
-    def least_side(self) -> int:
-        """Pixels that a picture, made smaller, needs along each side, whatever the crop."""
-        return 1 if self.local_blur is None else _LEAST_BLURRED
+    def degradations(self) -> dict[float, Degradation]:
+        """What degrades its photographs, by strength; see `TaskKind.degradations`."""
+        return self.kind.degradations(self)
 
     def _check_kind(self) -> None:
-        kinds = {
-            "degraded (folders, for pairs)": bool(self.degraded),
-            "sigmas (for noise)": bool(self.sigmas),
-            "qualities (for JPEG)": bool(self.qualities),
-            "scale (for super-resolution)": self.scale > 1,
-            "mosaic (for demosaicking)": self.mosaic,
-            "local_blur (for synthetic local blur)": self.local_blur is not None,
-            "triples (for local blur with masks)": bool(self.triples),
-        }
-        given = [name.split()[0] for name, is_given in kinds.items() if is_given]
+        given = [kind.setting for kind in KINDS if kind.is_given(self)]
         if not given:
-            raise UsageError(f"a task needs exactly one of {', '.join(kinds)}")
+            kinds = ", ".join(f"{kind.setting} ({kind.purpose})" for kind in KINDS)
+            raise UsageError(f"a task needs exactly one of {kinds}")
         if len(given) > 1:
             raise UsageError(f"{' and '.join(given)} are different tasks: give each a section of its own")
 
     def _check_places(self) -> None:
-        if self.triples and (self.clean or self.dataset):
+        learns_from = self.kind.learns_from
+        if learns_from == "triples" and (self.clean or self.dataset):
             raise UsageError("a task of triples has its sharp pictures in triples, and takes no clean and no dataset")
-        if self.degraded and (self.dataset or not self.clean):
+        if learns_from == "pairs" and (self.dataset or not self.clean):
             raise UsageError("a task of pairs takes its clean pictures from clean (folders), and from no dataset")
-        if self.shrink > 1 and (self.degraded or self.triples):
-            raise UsageError(f"shrink: got {self.shrink}, but pairs and triples keep their size: leave it out")
-        if not (self.clean or self.dataset or self.triples):
+        if learns_from == "photographs" and not (self.clean or self.dataset):
             raise UsageError("a task needs clean photographs: clean (folders) or dataset")
+        if learns_from != "photographs" and self.shrink > 1:
+            raise UsageError(f"shrink: got {self.shrink}, but pairs and triples keep their size: leave it out")
 
 
 def task_weights(tasks: Mapping[str, TaskSettings], shares: Literal["weights", "published"]) -> dict[str, float]:

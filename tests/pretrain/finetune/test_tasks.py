@@ -41,9 +41,9 @@ def test_what_cannot_be_a_task_says_so(values: dict[str, object], message: str) 
 
 
 def test_tasks_of_local_blur_have_masks_and_the_others_have_none() -> None:
-    assert TaskSettings(triples=("a",)).has_masks
-    assert TaskSettings(clean=("a",), local_blur=LocalBlurSettings()).has_masks
-    assert not TaskSettings(clean=("a",), degraded=("b",)).has_masks
+    assert TaskSettings(triples=("a",)).kind.has_masks
+    assert TaskSettings(clean=("a",), local_blur=LocalBlurSettings()).kind.has_masks
+    assert not TaskSettings(clean=("a",), degraded=("b",)).kind.has_masks
 
 
 _NOISE = TaskSettings(clean=("a",), sigmas=(25.0,))
