@@ -81,9 +81,13 @@ def find_columns(existing: Sequence[str], settings: ManifestSettings, local: boo
         local: the bytes are at hand; a URL, if there is a column of that name, is provenance.
 
     Raises:
-        UsageError: a column that the recipe names, or any URL column, is missing; names those that exist.
+        UsageError: a column that the recipe names, or any URL column, is missing; names those that exist. Or two
+            columns have the same name.
     """
     known = set(existing)
+    if len(known) < len(existing):
+        twice = next(name for name in existing if existing.count(name) > 1)
+        raise UsageError(f"manifest {settings.label}: two of its columns are called {twice!r}; rename one")
     names: dict[str, str] = {}
     for field in FIELDS[2:] if local else FIELDS:
         asked = str(getattr(settings.columns, field))

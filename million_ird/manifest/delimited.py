@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 
+from million_ird.errors import UsageError
 from million_ird.manifest.blocks import BLOCK_ROWS, BadRow, Block, shorten
 from million_ird.manifest.files import lines
 from million_ird.manifest.settings import ManifestSettings
@@ -75,7 +76,11 @@ def _blocks(rows: Iterator[list[str] | _Broken], names: list[str], first_row: in
 def _header(
     rows: Iterator[list[str] | _Broken], settings: ManifestSettings
 ) -> tuple[list[str], Iterator[list[str] | _Broken]]:
-    """Column names and the remaining rows. Without a header columns are named by number, a lone URL column `url`."""
+    """Column names and the remaining rows. Without a header columns are named by number, a lone URL column `url`.
+
+    Raises:
+        UsageError: the first line holds carriage returns, so that all rows would be taken for the header.
+    """
     first = next(rows, None)
     if first is None:
         return [], iter(())
@@ -83,6 +88,8 @@ def _header(
         first_cells: list[str] = []
     else:
         first_cells = first
+    if any("\r" in cell for cell in first_cells):
+        raise UsageError(f"manifest {settings.label}: lines end in CR alone; save it with LF or CRLF at their ends")
     urls = [i for i, cell in enumerate(first_cells) if cell.strip().lower().startswith(("http://", "https://"))]
     headed = not urls if settings.header == "auto" else settings.header
     if headed:

@@ -228,3 +228,9 @@ def test_real_tables(shared_data: Path, read_whole: Read) -> None:
     assert len(coco.rows) == 159 and all(len(s) == 64 for s in coco.column("manifest_sha256"))
     captions = read_whole(shared_data / "manifests" / "cc3m_validation_head.tsv")
     assert len(captions.rows) == 2000 and not captions.rejected
+
+
+def test_lines_that_end_in_carriage_returns_alone_are_not_one_long_header(tmp_path: Path, read_whole: Read) -> None:
+    for text in (f"url,width\r{A},1\r{B},2\r", f"url\r{A}\r", f"{A},1\r{B},2\r"):
+        with pytest.raises(UsageError, match="end in CR alone; save it with LF"):
+            read_whole(write(tmp_path, text))

@@ -132,3 +132,12 @@ def test_positions_run_through_files_and_batches(
 def test_real_tables(shared_data: Path, read_whole: Read) -> None:
     sample = read_whole(shared_data / "manifests" / "sample_image.parquet")
     assert len(set(sample.column("url"))) == 1 and len(sample.rows) == 2
+
+
+@pytest.mark.parametrize("twice", ["url", "caption"])
+def test_two_columns_of_one_name_are_named(tmp_path: Path, read_whole: Read, twice: str) -> None:
+    names = ["url", "caption", twice]
+    table = pa.table([pa.array(["http://a.example/1.jpg"])] * 3, names=names)
+    pq.write_table(table, tmp_path / "x.parquet")
+    with pytest.raises(UsageError, match=f"two of its columns are called '{twice}'; rename one"):
+        read_whole(tmp_path / "x.parquet")
