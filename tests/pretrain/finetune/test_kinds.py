@@ -56,7 +56,9 @@ def test_photographs_are_degraded_and_nothing_else_is(kind: TaskKind) -> None:
     task = _TASKS[kind.setting]
     assert bool(task.degradations) == (kind.learns_from == "photographs")
     assert kind.stand_in is None or not task.degradations
-    assert len(task.degradations) == 1 or all(task.degradations)  # a strength of 0 has no name of its own
+    given = getattr(task, kind.setting)
+    strengths = list(given) if isinstance(given, tuple) else [0.0]
+    assert list(task.degradations) == (strengths if task.degradations else [])
 
 
 @_EACH
