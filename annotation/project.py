@@ -57,8 +57,8 @@ class Project:
         """
         if not self.description.id:
             with changing(self.folder):
-                description = read_description(self.folder)  # another process may have given it one
-                self.description = description if description.id else write_description(self.folder, description)
+                written = read_description(self.folder)  # another process may have given it one, which stays
+                self.description = write_description(self.folder, written)
         return self.description.id
 
     @property

@@ -40,12 +40,28 @@ def item_rows(db: sqlite3.Connection, after: int, limit: int | None, state: str 
     if state is None:
         page = "SELECT id FROM item WHERE id > :after ORDER BY id LIMIT :limit"
     else:
-        page = "SELECT DISTINCT item FROM layer WHERE state = :state AND item > :after ORDER BY item LIMIT :limit"
+        page = "SELECT DISTINCT item AS id FROM layer WHERE state = :state AND item > :after ORDER BY item LIMIT :limit"
+    return _paged(db, page, {"after": after, "limit": _MANY if limit is None else limit, "state": state})
+
+
+def found_rows(
+    db: sqlite3.Connection, folded: str, after: int, last: int, limit: int, state: str | None
+) -> list[ItemRow]:
+    """The same of those up to the item `last` whose folded name has `folded` in it."""
+    page = "SELECT id FROM item WHERE id > :after AND id <= :last AND instr(folded, :folded)"
+    if state is not None:
+        page += " AND EXISTS (SELECT 1 FROM layer WHERE layer.item = item.id AND layer.state = :state)"
+    values = {"folded": folded, "after": after, "last": last, "limit": limit, "state": state}
+    return _paged(db, f"{page} ORDER BY id LIMIT :limit", values)
+
+
+def _paged(db: sqlite3.Connection, page: str, values: dict[str, Any]) -> list[ItemRow]:
+    """The rows of a query's items, with their layers."""
     found = db.execute(
         "SELECT i.id, i.name, i.width, i.height, i.sharp IS NOT NULL, l.id, l.number, l.state, l.annotator, "
-        f"l.is_proposal FROM ({page}) AS page JOIN item AS i ON i.id = page.{'id' if state is None else 'item'} "
+        f"l.is_proposal FROM ({page}) AS page JOIN item AS i ON i.id = page.id "
         "JOIN layer AS l ON l.item = i.id ORDER BY i.id, l.number",
-        {"after": after, "limit": _MANY if limit is None else limit, "state": state},
+        values,
     )
     return [_item_row(list(group)) for _, group in groupby(found, key=lambda row: row[0])]
 

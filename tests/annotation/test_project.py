@@ -299,12 +299,14 @@ def test_ten_thousand_items_are_listed_by_keys(tmp_path: Path) -> None:
             connection.set_trace_callback(queries.append)
         assert [row.id for row in store.items(9_000, 2)] == [9_001, 9_002]
         assert [row.id for row in store.items(9_000, 2, "todo")] == [9_001, 9_002]
+        assert [row.id for row in store.search("0999", 9_000, 2, "todo")[0]] == [9_991, 9_992]
+        assert [row.id for row in store.search("0999", 9_000, 2)[0]] == [9_991, 9_992]
         assert store.counts()["todo"] == store.count() == 10_000
         with store._connections.plain() as connection:
             connection.set_trace_callback(None)
             listing = [query for query in queries if query.startswith("SELECT i.id")]
             plans = [row[3] for query in listing for row in connection.execute(f"EXPLAIN QUERY PLAN {query}")]
-        assert len(listing) == 2
+        assert len(listing) == 4
         assert [plan for plan in plans if plan.startswith("SCAN") and plan != "SCAN page"] == []
 
 

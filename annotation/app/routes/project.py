@@ -18,6 +18,8 @@ from annotation.records import STATES, State
 from million_ird.windows import SIZES
 
 _LONGEST_PAGE = 1000
+_LONGEST_NAME = 500
+"""Characters of a name that is searched for."""
 
 
 def router(served: Served) -> APIRouter:
@@ -50,9 +52,13 @@ def router(served: Served) -> APIRouter:
         after: Annotated[int, Query(ge=0, le=LARGEST_ID)] = 0,
         limit: Annotated[int, Query(ge=1, le=_LONGEST_PAGE)] = 200,
         state: str = "",
+        name: Annotated[str, Query(max_length=_LONGEST_NAME)] = "",
     ) -> dict[str, Any]:
-        rows = store.items(after, limit, _state(state))
-        following = rows[-1].id if len(rows) == limit else None
+        if name:
+            rows, following = store.search(name, after, limit, _state(state))
+        else:
+            rows = store.items(after, limit, _state(state))
+            following = rows[-1].id if len(rows) == limit else None
         return {"items": [item_row_json(row) for row in rows], "next": following}
 
     @routes.get("/api/items/{item}")

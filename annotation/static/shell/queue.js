@@ -30,7 +30,8 @@ export class Queue {
       wanted: (last) => this.#fetch(last + 1),
       chosen: (id) => this.open(id),
     });
-    this.#usePages("");
+    /** what a state's button shows, and what is shown: the same, or what was found @type {QueuePages} */
+    this.listed = this.pages = this.#pagesOf("", "");
     fill(place, this.#head(), this.list.element, this.#foot());
     workplace.addEventListener("layer", (event) => this.#learn(event.detail.layer));
     workplace.addEventListener("opening", (event) => this.#reveal(event.detail.id));
@@ -38,7 +39,10 @@ export class Queue {
 
   #head() {
     this.field = /** @type {HTMLInputElement} */ (
-      make("input", { type: "search", "aria-label": "Search items by name", placeholder: "Search by name", spellcheck: "false", autocomplete: "off" })
+      make("input", {
+        ...{ type: "search", maxlength: "500", spellcheck: "false", autocomplete: "off" },
+        ...{ "aria-label": "Search items by name", placeholder: "Search by name" },
+      })
     );
     this.field.addEventListener("input", () => this.#search(this.field.value));
     this.field.addEventListener("keydown", (event) => this.#searchKey(event));
@@ -60,6 +64,11 @@ export class Queue {
     this.list.draw();
   }
 
+  /** The rows that are shown, as far as they were read. */
+  get matches() {
+    return this.pages.rows;
+  }
+
   /** How many rows the list has: all that the server counts, or, while searching, those found. */
   get length() {
     if (this.searched || this.pages.complete) return this.matches.length;
@@ -67,22 +76,14 @@ export class Queue {
     return Math.max(this.matches.length, counted ?? 0);
   }
 
-  #usePages(filter) {
-    this.filter = filter;
-    this.matches = [];
-    this.pages = new QueuePages((after, limit) => this.requests.items(after, filter, limit));
-    const mine = this.pages;
-    this.pages.addEventListener("rows", () => {
-      if (mine !== this.pages) return;
-      this.#match();
+  #pagesOf(filter, name) {
+    const pages = new QueuePages((after, limit) => this.requests.items(after, filter, limit, name));
+    pages.addEventListener("rows", () => {
+      if (pages !== this.pages) return;
       this.list.draw();
       this.#drawSummary();
     });
-  }
-
-  #match() {
-    const part = this.searched.toLowerCase();
-    this.matches = part ? this.pages.rows.filter((row) => row.name.toLowerCase().includes(part)) : this.pages.rows;
+    return pages;
   }
 
   async #fetch(number) {
@@ -100,32 +101,44 @@ export class Queue {
 
   async #show(filter) {
     if (filter === this.filter) return;
-    this.#usePages(filter);
+    this.filter = filter;
+    this.listed = this.pages = this.#pagesOf(filter, "");
     this.#drawCounts();
-    this.list.reset();
-    await this.#fetch(1);
-    if (this.searched) await this.#search(this.searched);
+    if (this.searched) {
+      await this.#search(this.searched);
+    } else {
+      this.list.reset();
+      await this.#fetch(1);
+    }
     this.list.show(this.list.current, this.#index(this.list.current));
     announce(plural(this.length, "item"));
   }
 
   async #search(text) {
     this.searched = text.trim();
-    this.#match();
+    const pages = this.searched ? this.#pagesOf(this.filter, this.searched) : this.listed;
+    this.pages = pages;
     this.list.reset();
     this.#drawSummary();
-    const { pages } = this;
-    const still = () => this.searched !== "" && this.pages === pages;
+    if (!this.searched) return this.#fetch(1);
+    const still = () => this.pages === pages;
     try {
-      if (this.searched) await pages.everything(still);
+      await pages.everything(still);
     } catch (error) {
-      this.notices.fail(explain(error));
+      if (still()) this.notices.fail(explain(error));
     }
     if (still()) announce(`${plural(this.length, "item")} found`);
+    return undefined;
+  }
+
+  async #openFirst() {
+    const { pages } = this;
+    await this.#fetch(1); // of what was just typed
+    if (pages === this.pages && this.matches[0]) this.open(this.matches[0].id);
   }
 
   #searchKey(event) {
-    if (event.key === "Enter" && this.matches[0]) this.open(this.matches[0].id);
+    if (event.key === "Enter") this.#openFirst();
     if (event.key === "ArrowDown") this.list.element.focus();
     const clears = event.key === "Escape" && this.field.value !== ""; // a second Escape leaves the queue
     if (clears) {
@@ -205,13 +218,13 @@ export class Queue {
 
   /** A mask changed: its row follows, and the counts are asked for again. */
   #learn(layer) {
-    const row = this.pages.rows[this.pages.places.get(layer.item) ?? -1];
+    const row = this.pages.row(layer.item) ?? this.listed.row(layer.item);
     const told = { id: layer.id, number: layer.number, state: layer.state, annotator: layer.annotator, proposal: layer.is_proposal };
     const before = row?.layers.find((each) => each.id === layer.id);
     if (row) {
       if (before && JSON.stringify(before) === JSON.stringify(told)) return;
       const layers = [...row.layers.filter((each) => each.id !== layer.id), told].sort((a, b) => a.number - b.number);
-      this.pages.change(row.id, { layers });
+      for (const pages of new Set([this.pages, this.listed])) pages.change(row.id, { layers });
     }
     if (before?.state !== told.state) this.#countSoon();
   }
@@ -260,7 +273,7 @@ export class Queue {
   #drawSummary() {
     const found = this.matches.length;
     if (this.searched) {
-      const searching = this.pages.complete ? "" : `, ${count(this.pages.rows.length)} looked through`;
+      const searching = this.pages.complete ? "" : " so far";
       this.summary.textContent = `${count(found)} found${searching}`;
     } else if (this.project) {
       this.summary.textContent = this.length === 0 ? "Nothing in this state" : plural(this.length, "item");

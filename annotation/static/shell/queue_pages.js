@@ -1,6 +1,6 @@
 /**
  * The rows of the queue, fetched in keyset pages as they are needed and never fetched again: what changes is changed in
- * place. One object per filter.
+ * place. One object per filter, and one per search.
  *
  * @typedef {import("./requests.js").ItemRow} ItemRow
  * @typedef {import("./requests.js").ItemPage} ItemPage
@@ -62,6 +62,11 @@ export class QueuePages extends EventTarget {
   /** Fetch everything, while `wanted` says so. @param {() => boolean} wanted */
   async everything(wanted = () => true) {
     while (!this.complete && wanted()) await this.more();
+  }
+
+  /** @param {number} id @returns {ItemRow | undefined} */
+  row(id) {
+    return this.rows[this.places.get(id) ?? -1];
   }
 
   /** Change a row in place. @param {number} id @param {Partial<ItemRow>} change @returns {boolean} */

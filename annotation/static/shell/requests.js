@@ -24,9 +24,12 @@ export class Requests {
     return this.api.get("/api/project");
   }
 
-  /** @param {number} after @param {State | ""} state @param {number} limit at most 1000 @returns {Promise<ItemPage>} */
-  items(after, state, limit) {
-    const path = listPath(after, state, limit);
+  /**
+   * @param {number} after @param {State | ""} state @param {number} limit at most 1000 @param {string} [name] a part of it
+   * @returns {Promise<ItemPage>} where a part of a name is searched for, it may be empty and yet not the last
+   */
+  items(after, state, limit, name = "") {
+    const path = listPath(after, state, limit, name);
     const asked = this.#ahead.get(path);
     this.#ahead.delete(path);
     return asked ?? this.api.get(path);
@@ -34,7 +37,7 @@ export class Requests {
 
   /** Ask for a page of the list while the page is still being built: the next call for it gets this answer. */
   ahead(after, state, limit) {
-    const path = listPath(after, state, limit);
+    const path = listPath(after, state, limit, "");
     const asked = this.api.get(path);
     asked.catch(() => {}); // whoever calls for it hears of it
     this.#ahead.set(path, asked);
@@ -81,8 +84,9 @@ export class Requests {
   }
 }
 
-function listPath(after, state, limit) {
-  return `/api/items?${new URLSearchParams({ after: String(after), limit: String(limit), state })}`;
+function listPath(after, state, limit, name) {
+  const query = { after: String(after), limit: String(limit), state, ...(name && { name }) };
+  return `/api/items?${new URLSearchParams(query)}`;
 }
 
 /**

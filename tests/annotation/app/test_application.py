@@ -44,6 +44,14 @@ def test_a_project_tells_its_counts_and_its_items_page_by_page(live: Live) -> No
     assert len(live.json("/api/items?state=todo")["items"]) == 2
 
 
+def test_items_are_found_by_a_part_of_their_name(live: Live) -> None:
+    assert [item["name"] for item in live.json("/api/items?name=LON")["items"]] == ["alone"]
+    assert live.json("/api/items?name=pair&state=todo&limit=1")["next"] == PAIR
+    for query in ("name=pair&state=done", "name=%25", "name=_", f"name=pair&after={PAIR}", f"name=a&after={2**63 - 1}"):
+        assert live.json(f"/api/items?{query}") == {"items": [], "next": None}
+    assert live.json(f"/api/items?name={'a' * 501}", 422)["error"].startswith("name: ")
+
+
 def test_a_project_is_told_from_another_of_its_name(project: Path, tmp_path: Path) -> None:
     def served(folder: Path) -> tuple[str, str]:
         with serving(folder) as live:

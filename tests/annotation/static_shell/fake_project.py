@@ -30,9 +30,13 @@ Answer = tuple[int, str, bytes]
 
 @dataclass
 class FakeProject:
-    """Items 1 … `size`, one mask each, all alike; `refuse` names paths' parts and the answer that they get instead."""
+    """Items 1 … `size`, one mask each, all alike; `refuse` names paths' parts and the answer that they get instead.
+
+    A search looks through `looked_through` names.
+    """
 
     size: int = 12
+    looked_through: int = 100_000
     asked: list[str] = field(default_factory=list)
     posted: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     refuse: dict[str, tuple[int, str]] = field(default_factory=dict)
@@ -92,9 +96,12 @@ class FakeProject:
 
     def _page(self, query: dict[str, list[str]]) -> dict[str, Any]:
         after, limit = int(query["after"][0]), int(query["limit"][0])
-        state = query.get("state", [""])[0]
-        numbers = [n for n in range(after + 1, self.size + 1) if not state or self._state(n) == state][:limit]
-        return {"items": [self._row(n) for n in numbers], "next": numbers[-1] if len(numbers) == limit else None}
+        state, name = (query.get(key, [""])[0] for key in ("state", "name"))
+        last = min(after + self.looked_through, self.size) if name else self.size
+        numbers = [n for n in range(after + 1, last + 1) if not state or self._state(n) == state]
+        numbers = [n for n in numbers if name.casefold() in _sized(n)["name"]][:limit]
+        following = numbers[-1] if len(numbers) == limit else last if last < self.size else None
+        return {"items": [self._row(n) for n in numbers], "next": following}
 
     def _state(self, number: int) -> str:
         return str(self.layers[number]["state"]) if number in self.layers else "todo"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from tests.annotation.static_shell.fake_project import FakeProject
@@ -77,6 +78,47 @@ def test_search_finds_what_was_not_read_yet(shell: Any) -> None:
     page.locator("#queue .summary", has_text="1 found").wait_for()
     page.keyboard.press("Enter")
     open_item(page, 9999)
+
+
+def test_a_search_reads_what_it_finds_and_not_the_list(shell: Any) -> None:
+    project = FakeProject(MANY, looked_through=4000)
+    project.layer(7123).update(state="skipped", reason="dark")
+    page = shell(project)
+    open_item(page, 1)
+    before = project.lists()
+    page.get_by_role("searchbox").fill("WALK/0712")
+    page.locator("#queue .summary", has_text=re.compile("^10 found$")).wait_for()
+    asked = "/api/items?after={}&limit={}&state=&name=WALK%2F0712"
+    assert project.lists() == [*before, asked.format(0, 200), asked.format(4000, 200), asked.format(8000, 1000)]
+    page.locator(".filter.state-skipped").click()
+    page.locator("#queue .summary", has_text=re.compile("^1 found$")).wait_for()
+    page.get_by_role("searchbox").fill("")
+    page.locator("#queue .summary", has_text="1 item").wait_for()
+    page.locator(".filter.state-all").click()
+    page.locator("#queue .summary", has_text="10,000 items").wait_for()
+    assert options(page).count() > 10
+
+
+def test_enter_opens_what_the_last_letter_finds_however_fast_it_comes(shell: Any) -> None:
+    page = shell(FakeProject(MANY))
+    open_item(page, 1)
+    page.keyboard.press("/")
+    page.keyboard.type("8765")
+    page.keyboard.press("Enter")
+    open_item(page, 8765)
+
+
+def test_a_mask_that_changes_while_searching_has_its_new_state_in_the_whole_list(shell: Any) -> None:
+    page = shell(FakeProject(MANY))
+    open_item(page, 1)
+    page.get_by_role("searchbox").fill("walk/0000")
+    page.locator("#queue .summary", has_text=re.compile("^9 found$")).wait_for()
+    page.locator("#picture").focus()
+    page.keyboard.press("r")
+    page.get_by_role("option", name="walk/00001, needs review", exact=False).wait_for()
+    page.get_by_role("searchbox").fill("")
+    page.locator("#queue .summary", has_text="10,000 items").wait_for()
+    page.get_by_role("option", name="walk/00001, needs review", exact=False).wait_for()
 
 
 def test_a_filter_shows_one_state_and_keeps_the_item_open(shell: Any) -> None:

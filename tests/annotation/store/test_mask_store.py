@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import cast
 
@@ -390,3 +391,30 @@ def test_a_backup_is_a_store(store: MaskStore, tmp_path: Path) -> None:
     copy.close()
     with pytest.raises(StoreError, match="there already"):
         store.backup(tmp_path / "copy.sqlite")
+
+
+def test_items_are_found_by_a_part_of_their_name_some_names_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("annotation.store.mask_store._LOOKED_THROUGH", 3)
+    with closing(MaskStore.create(tmp_path / "masks.sqlite")) as store:
+        assert store.search("a") == ([], None)
+        names = ["Straße/1", "b", "c", "d", "STRASSE/2", "f%g", "h"]
+        store.add_items(1, [small_item(name, layers=2) for name in names])
+
+        def found(part: str, limit: int = 10, state: State | None = None) -> list[list[str]]:
+            pages, after = [], 0
+            while after is not None:
+                rows, after = store.search(part, after, limit, state)
+                pages.append([row.name for row in rows])
+            return pages
+
+        assert found("strasse") == [["Straße/1"], ["STRASSE/2"], []]
+        assert found("%") == [[], ["f%g"], []] and found("_") == [[], [], []]
+        assert found("", limit=2) == [["Straße/1", "b"], ["c", "d"], ["STRASSE/2", "f%g"], ["h"]]
+        draw(store, store.layers(5)[1].id)
+        assert found("s", state="in_progress") == [[], ["STRASSE/2"], []]
+        assert found("s", state="todo") == [["Straße/1"], ["STRASSE/2"], []]
+        assert [len(row.layers) for row in store.search("s")[0]] == [2]
+        with pytest.raises(RefusedError, match="state"):
+            store.search("s", state=cast(State, "lost"))
