@@ -20,6 +20,7 @@ from typing import Any, BinaryIO, cast
 
 import fsspec
 from fsspec.core import url_to_fs
+from fsspec.implementations.local import LocalFileSystem
 
 from million_ird.errors import StoreError
 
@@ -29,7 +30,7 @@ PART = ".part"
 _ADVICE = {
     errno.ENOSPC: "the disk is full: free some space and run the same command again, finished units are kept",
     errno.EDQUOT: "the disk quota is used up: free some space and run the same command again, finished units are kept",
-    errno.ENOTDIR: "a part of that path is a file, not a folder",
+    errno.ENOTDIR: "a part of that path is a file, not a folder, or a link that leads nowhere",
     errno.EROFS: "the file system is read-only: choose another --out",
     errno.EACCES: "no permission to write there: change the folder's permissions or choose another --out",
     errno.EPERM: "no permission to write there: change the folder's permissions or choose another --out",
@@ -55,11 +56,16 @@ class Store:
     """A dataset's root. Names are relative, with `/`; every method may raise `StoreError`."""
 
     def __init__(self, url: str) -> None:
-        text = url.rstrip("/") if "://" in url else str(Path(url).expanduser().absolute())
+        if not url:
+            raise StoreError("an empty text is given where the place of a dataset should be")
+        text = url.rstrip("/")
         try:
+            text.encode()
             # A cached listing would hide what other workers have written since.
-            fs, root = url_to_fs(text, use_listings_cache=False) if "://" in text else url_to_fs(text)
-        except (ImportError, ValueError) as error:
+            fs, root = url_to_fs(text, use_listings_cache=False) if "://" in text else _local(url)
+        except UnicodeEncodeError as error:
+            raise StoreError(f"cannot open {url!a}: a dataset's place needs a name in UTF-8; rename it") from error
+        except (ImportError, ValueError, RuntimeError) as error:  # RuntimeError: ~ of nobody that is known here
             raise StoreError(f"cannot open {url}: {error}") from error
         self.fs = fs
         self.root = str(root).rstrip("/")
@@ -201,6 +207,11 @@ class Store:
         return pyarrow.fs.PyFileSystem(pyarrow.fs.FSSpecHandler(self.fs))
 
 
+def _local(path: str) -> tuple[LocalFileSystem, str]:
+    """Every character of a local path is itself: for fsspec, `::` would join two file systems."""
+    return LocalFileSystem(), str(Path(path).expanduser().absolute())
+
+
 def open_url(url: str) -> BinaryIO:
     """A file of any fsspec URL or local path, opened for reading."""
     with explained("read", url):
@@ -223,6 +234,8 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError as error:  # not the race that `create` may lose
         raise OSError(errno.ENOTDIR, f"{folder} is a file") from error
+    except FileNotFoundError as error:  # not a file that is missing: /proc and its like make no folders
+        raise StoreError(f"cannot make the folder {folder}: choose another place") from error
 
 
 def _sync(path: Path) -> None:

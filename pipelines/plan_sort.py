@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -108,15 +109,20 @@ class Sorter:
     def __init__(self, spill: Path, memory_gb: float) -> None:
         import duckdb
 
+        if "?" in str(spill):
+            raise StoreError(f"DuckDB, which sorts the plan, cannot work in {spill}: choose a place without '?'")
         self._failure, self._spill = duckdb.Error, spill
-        self._db = duckdb.connect(str(spill / "plan.duckdb"))
-        self._db.execute(f"SET memory_limit = '{round(memory_gb * 1000)}MB'")
-        self._db.execute("SET enable_progress_bar = false")
-        self._db.execute(f"SET temp_directory = {_quoted(spill / 'sort')}")
-        for name in ("sources", "rejected"):
-            path = _quoted(spill / f"{name}.parquet")
-            self._db.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet({path})")
         self._facts: dict[str, Any] = {}
+        try:
+            self._db = duckdb.connect(str(spill / "plan.duckdb"))
+            self._db.execute(f"SET memory_limit = '{round(memory_gb * 1000)}MB'")
+            self._db.execute("SET enable_progress_bar = false")
+            self._db.execute(f"SET temp_directory = {_quoted(str(spill / 'sort'))}")
+            for name in ("sources", "rejected"):
+                path = _quoted(escape(str(spill / f"{name}.parquet")))  # read_parquet takes patterns
+                self._db.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet({path})")
+        except duckdb.Error as error:
+            raise self._failed(error) from None
 
     def __enter__(self) -> Sorter:
         return self
@@ -124,11 +130,13 @@ class Sorter:
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         self._db.close()
         if isinstance(error, self._failure):
-            reason = shorten(str(error))
-            raise StoreError(
-                f"the planning sort failed in {self._spill}: {reason}; free some disk space there, or give it more"
-                " memory with execution.spill_gb"
-            ) from None
+            raise self._failed(error) from None
+
+    def _failed(self, error: BaseException) -> StoreError:
+        return StoreError(
+            f"the planning sort failed in {self._spill}: {shorten(str(error))}; free some disk space there, or give it "
+            "more memory with execution.spill_gb"
+        )
 
     def _one(self, query: str) -> tuple[Any, ...]:
         """The first row of a result, or () if it is empty."""
@@ -245,8 +253,8 @@ class Sorter:
         return reader
 
 
-def _quoted(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _collision(url: str, root: str, other: str, other_root: str) -> str:

@@ -100,3 +100,38 @@ def test_an_output_that_is_a_file_is_one_clear_line(tmp_path: Path) -> None:
 def test_an_unknown_protocol_is_one_clear_line() -> None:
     with pytest.raises(StoreError, match="cannot open nope://x"):
         Store("nope://x")
+
+
+@pytest.mark.parametrize("name", ["a::b", "file::x", "a b%20#?*[1]", "~", "{a}", "$HOME"])
+def test_every_character_of_a_local_path_is_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    store = Store(name)
+    store.write("x", b"1")
+    place = tmp_path / ("home" if name == "~" else name)
+    assert (place / "x").read_bytes() == b"1" and store.list("") == ["x"] and store.url == str(place)
+    assert Store(store.url).read("x") == b"1"
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("", "an empty text is given"),
+        ("~nobody-of-this-name/x", "cannot open ~nobody-of-this-name/x"),
+        ("caf\udce9", r"cannot open 'caf\\udce9': .* rename it"),
+    ],
+)
+def test_a_place_that_cannot_be_is_one_clear_line(place: str, said: str) -> None:
+    with pytest.raises(StoreError, match=said) as caught:
+        Store(place)
+    assert "\n" not in str(caught.value)
+    str(caught.value).encode()
+
+
+def test_a_link_that_leads_nowhere_and_a_place_without_folders_are_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("nowhere")
+    with pytest.raises(StoreError, match="a link that leads nowhere"):
+        Store(str(tmp_path / "link")).write("x", b"1")
+    if Path("/proc/self").exists():
+        with pytest.raises(StoreError, match=r"cannot make the folder /proc/x.*: choose another place"):
+            Store("/proc/x").write("x", b"1")

@@ -259,6 +259,19 @@ def test_too_little_memory_is_one_clear_error(tmp_path: Path) -> None:
         make_plan(tmp_path, [manifest], memory_gb=0.001)
 
 
+@pytest.mark.parametrize("name", ["[1]*", "a'b", "sp ace %41#", "{a,b}", "**"])
+def test_a_dataset_may_lie_under_any_name(tmp_path: Path, name: str) -> None:
+    """The sort reads its spilled rows by a path in which DuckDB would find patterns."""
+    settings = write_list(tmp_path / "a.csv", urls_of("a.example", 5))
+    assert len(make_plan(tmp_path, [settings], name=name).rows) == 5
+
+
+def test_a_name_in_which_the_sort_cannot_work_is_one_clear_error(tmp_path: Path) -> None:
+    settings = write_list(tmp_path / "a.csv", urls_of("a.example", 5))
+    with pytest.raises(StoreError, match=r"DuckDB.* cannot work in .*/what\?.*: choose a place without '\?'"):
+        make_plan(tmp_path, [settings], name="what?")
+
+
 def test_damaged_plans_are_named(tmp_path: Path) -> None:
     planned = make_plan(tmp_path, [write_list(tmp_path / "x.txt", urls_of("a.example", 3))])
     (planned.path / "summary.json").write_text("{")
