@@ -273,9 +273,11 @@ def conclude(store: Store, recipe: Recipe, state: str) -> None:
 
 
 def is_fetched(dataset: Dataset) -> bool:
-    """Whether every planned fetch unit of every generation is finished."""
+    """Whether there is a plan, and every planned fetch unit of every generation is finished."""
     planned = {number: read_marker(dataset.store, sources_marker(number)) for number in dataset.generations()}
-    return all(plan and len(dataset.image_markers(number)) == plan.counts["units"] for number, plan in planned.items())
+    return bool(planned) and all(
+        plan and len(dataset.image_markers(number)) == plan.counts["units"] for number, plan in planned.items()
+    )
 
 
 def card(dataset: Dataset, size: int) -> str:

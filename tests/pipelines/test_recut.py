@@ -162,6 +162,9 @@ def test_an_unfinished_dataset_is_not_cut_again(
     (tmp_path / "half" / fetch_marker("g000-00001")).unlink()
     assert _recut(open_dataset(str(tmp_path / "half")), tmp_path / "new") == 1
     assert "is not fetched to its end" in capsys.readouterr().err
+    shutil.rmtree(tmp_path / "half" / "plan")
+    assert _recut(open_dataset(str(tmp_path / "half")), tmp_path / "new") == 1
+    assert "is not fetched to its end" in capsys.readouterr().err
     assert main(["recut", str(tmp_path / "nowhere"), "--out", str(tmp_path / "new")]) == 1
 
 
