@@ -50,8 +50,6 @@ def test_two_pages_end_with_what_the_server_has(desk: Desk, seed: int) -> None:
     for seat in seats:
         seat.do("retry()")
     _until_agreed(desk, seats)
-    for seat in seats:
-        assert np.array_equal(seat.shown(), desk.stored())
     assert desk.kinds().count("brush") == strokes
 
 
@@ -77,6 +75,8 @@ def _until_agreed(desk: Desk, seats: list[Seat]) -> None:
         seats[0].page.wait_for_timeout(200)  # the routes are answered meanwhile
         heads = {seat.page.evaluate("editor.head") for seat in seats} | {desk.layer["head"]}
         states = [seat.status["state"] for seat in seats]
-        if len(heads) == 1 and states == ["saved"] * len(seats):
+        agreed = len(heads) == 1 and states == ["saved"] * len(seats)
+        # A page may still be about to undo, or to merge what it found beside the head: the masks are part of it.
+        if agreed and all(np.array_equal(seat.shown(), desk.stored()) for seat in seats):
             return
         assert time.monotonic() < end, f"{states}, heads {heads}, history {desk.kinds()}"
