@@ -11,6 +11,7 @@ from typing import Any
 import fsspec
 import pyarrow as pa
 from fsspec.core import url_to_fs
+from fsspec.implementations.local import LocalFileSystem
 
 from million_ird.errors import UsageError
 
@@ -111,8 +112,16 @@ def explained(path: str) -> Iterator[None]:
 
 
 def open_raw(path: str) -> Any:
-    """The file as it is, seekable, opened for reading bytes."""
-    return fsspec.open(path, "rb").open()
+    """The file as it is, seekable, opened for reading bytes.
+
+    Raises:
+        OSError: it cannot be opened, or is no file any more: reading a pipe would wait for ever, a device never ends.
+    """
+    if "://" in path:
+        return fsspec.open(path, "rb").open()
+    if Path(path).exists() and not Path(path).is_file():
+        raise OSError("a folder, a device or a pipe")
+    return LocalFileSystem().open(path, "rb")
 
 
 @contextmanager

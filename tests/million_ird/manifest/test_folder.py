@@ -9,7 +9,7 @@ import pytest
 
 from million_ird.errors import UsageError
 from million_ird.manifest import read_local
-from million_ird.records import image_key
+from million_ird.records import Rejection, image_key
 
 Read = Callable[..., Any]
 
@@ -71,6 +71,39 @@ def test_links_are_followed_once_and_never_in_circles(tmp_path: Path, read_whole
 def test_pipes_are_no_sources(tmp_path: Path, read_whole: Read) -> None:
     os.mkfifo(tmp_path / "pipe.jpg")
     assert list(read_whole(tmp_path).reasons.values()) == ["not_a_file"]
+
+
+def test_a_file_that_became_something_else_since_is_not_waited_for(tmp_path: Path, read_whole: Read) -> None:
+    """A pipe that nobody writes to would keep a build waiting for ever, deaf to SIGTERM."""
+    fill(tmp_path, "device.jpg", "folder.jpg", "gone.jpg", "link.jpg", "pipe.jpg")
+    rows = {row["url"]: row for row in read_whole(tmp_path).rows}
+    for name in rows:
+        (tmp_path / name).unlink()
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "folder.jpg").mkdir()
+    (tmp_path / "device.jpg").symlink_to("/dev/zero")
+    (tmp_path / "link.jpg").symlink_to("link.jpg")
+    found = {name: read_local(row, 1000) for name, row in rows.items()}
+    assert all(isinstance(answer, Rejection) and answer.step == "fetch" for answer in found.values())
+    assert {name: answer.reason for name, answer in found.items() if isinstance(answer, Rejection)} == {
+        "device.jpg": "unreadable_file",
+        "folder.jpg": "unreadable_file",
+        "gone.jpg": "missing_file",
+        "link.jpg": "unreadable_file",
+        "pipe.jpg": "unreadable_file",
+    }
+
+
+def test_a_list_that_is_a_pipe_is_one_clear_line(tmp_path: Path, read_whole: Read) -> None:
+    os.mkfifo(tmp_path / "list.csv")
+    with pytest.raises(UsageError, match=r"list\.csv: a folder, a device or a pipe"):
+        read_whole(tmp_path / "list.csv")
+
+
+def test_colons_in_a_name_are_no_chain_of_file_systems(tmp_path: Path, read_whole: Read) -> None:
+    fill(tmp_path, "memory::a.jpg", "a::b.jpg", "x/::.jpg")
+    rows = read_whole(tmp_path).rows
+    assert len(rows) == 3 and all(isinstance(read_local(row), bytes) for row in rows)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
