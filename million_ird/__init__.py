@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from million_ird.dataset import Dataset, open_dataset
 
-__version__ = "0.4.1"
+__version__ = "0.5.0"
 
 __all__ = ["Dataset", "open_dataset"]
 
