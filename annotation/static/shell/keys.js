@@ -21,7 +21,9 @@ export function keyOf(event) {
 /** Whether what is typed belongs to a field or a dialog rather than to the page. @param {EventTarget | null} target */
 export function typing(target) {
   if (!(target instanceof HTMLElement)) return false;
-  if (target.isContentEditable || target.closest("dialog")) return true;
+  const dialog = target.closest("dialog");
+  if (dialog) return dialog.open; // one that was closed keeps the focus until the page is drawn again
+  if (target.isContentEditable) return true;
   if (target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement) return true;
   return target instanceof HTMLInputElement && !["range", "radio", "checkbox", "button"].includes(target.type);
 }

@@ -34,6 +34,21 @@ def test_skipping_needs_a_reason_and_escape_changes_nothing(shell: Any) -> None:
     assert project.posted[0][1] == {"state": "skipped", "reason": "too dark to tell", "version": 0, "annotator": "Ada"}
 
 
+def test_a_key_that_follows_a_dialogs_end_at_once_is_the_pages(shell: Any) -> None:
+    """A closed dialog keeps the focus until the browser has drawn the page again."""
+    page = opened(shell, FakeProject())
+    page.keyboard.press("x")
+    page.get_by_role("dialog", name="Skip").wait_for()
+    assert page.evaluate(
+        """() => {
+          document.querySelector("dialog").close();
+          const key = new KeyboardEvent("keydown", { key: "x", bubbles: true, cancelable: true });
+          return [document.activeElement.tagName, document.activeElement.dispatchEvent(key)];
+        }"""
+    ) == ["TEXTAREA", False]
+    page.get_by_role("dialog", name="Skip").wait_for()
+
+
 def test_done_with_nothing_marked_asks_for_a_reason(shell: Any) -> None:
     project = FakeProject()
     page = opened(shell, project)
