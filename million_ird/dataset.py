@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -122,7 +123,7 @@ class Dataset:
         """The table of duplicates and benchmark matches (`DUPLICATE_SCHEMA`); empty before that step ran."""
         if not self.store.exists(DUPLICATES):
             return DUPLICATE_SCHEMA.empty_table()
-        with self.store.open(DUPLICATES) as file:
+        with self._opened(DUPLICATES) as file:
             return read_parquet(file)
 
     def duplicate_rows(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
@@ -147,7 +148,7 @@ class Dataset:
     def patch(self, key: str) -> tuple[Row, bytes]:
         """A kept patch's row and its encoded bytes, by one range request. `KeyError` if there is none of that key."""
         for rows in self._shards_of(key.split("-")[0]):
-            with self.store.open(rows) as file:
+            with self._opened(rows) as file:
                 found = read_parquet(file, where=(pc.field("key") == key) & pc.field("kept")).to_pylist()
             if found:
                 return found[0], self.patch_bytes(found[0])
@@ -187,10 +188,22 @@ class Dataset:
                     yield row, self.patch_bytes(row)
 
     def _batches(self, name: str, columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
-        with self.store.open(name) as file:
+        with self._opened(name) as file:
             table = pq.ParquetFile(file)
             present = None if columns is None else [column for column in columns if column in table.schema_arrow.names]
             yield from table.iter_batches(columns=present, use_threads=False)
+
+    @contextmanager
+    def _opened(self, name: str) -> Iterator[BinaryIO]:
+        """A published table, opened; `DatasetError` where it is missing or damaged."""
+        try:
+            with self.store.open(name) as file:
+                yield file
+        except (OSError, pa.ArrowException) as error:
+            what = "missing" if isinstance(error, FileNotFoundError) else "damaged"
+            raise DatasetError(
+                f"{self.store.path(name)} is {what}: `million-ird verify {self.url}` names all such files"
+            ) from error
 
     def _retried_keys(self, generation: int) -> list[pa.Array]:
         """Keys that a generation planned anew, which makes their older rows void."""

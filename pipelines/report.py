@@ -6,6 +6,7 @@ import json
 from collections import Counter
 
 from million_ird.dataset import Dataset
+from million_ird.errors import DatasetError
 from million_ird.layout import LOG, REPORT, sources_marker
 from million_ird.markers import read_marker
 from million_ird.report import ReportInputs, ReportSummary, write_report
@@ -73,7 +74,11 @@ def _log(dataset: Dataset) -> LogSummary:
     for step, items in (("fetch", "fetched"), ("cut", "kept")):
         totals: Counter[str] = Counter()
         for name in dataset.store.list(f"{LOG}/{step}"):
-            entry = json.loads(dataset.store.read(name))
+            try:
+                entry = json.loads(dataset.store.read(name))
+            except ValueError as error:
+                path = dataset.store.path(name)
+                raise DatasetError(f"{path} is damaged: remove it, as a report needs no log") from error
             totals.update({key: entry.get(key, 0) for key in ("seconds", "bytes", items)})
         if totals:
             written = totals["bytes"]

@@ -60,6 +60,22 @@ def test_images_come_as_they_were_fetched(dataset: Dataset) -> None:
         dataset.image_bytes(lost)
 
 
+@pytest.mark.parametrize("damage", ["cut short", "missing"])
+@pytest.mark.parametrize("kind", ["images/*.parquet", "patches/jpg/*.parquet", "duplicates.parquet"])
+def test_a_damaged_table_is_named_in_one_line(dataset: Dataset, tmp_path: Path, kind: str, damage: str) -> None:
+    shutil.copytree(dataset.url, tmp_path / "copy")
+    table = next((tmp_path / "copy").glob(kind))
+    size, copy = table.stat().st_size, open_dataset(str(tmp_path / "copy"))
+    table.unlink()
+    if damage == "cut short":
+        table.write_bytes((Path(dataset.url) / table.relative_to(tmp_path / "copy")).read_bytes()[: size // 2])
+    elif kind == "duplicates.parquet":
+        return  # as before that step ran
+    with pytest.raises(DatasetError, match=rf"{table.name} is (damaged|missing): `million-ird verify .*` names all"):
+        for read in (copy.image_rows, copy.patch_rows, copy.duplicate_rows):
+            list(read())
+
+
 def test_a_damaged_patch_is_not_handed_out(dataset: Dataset, tmp_path: Path) -> None:
     shutil.copytree(dataset.url, tmp_path / "set")
     copy = open_dataset(str(tmp_path / "set"))

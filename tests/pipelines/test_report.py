@@ -48,6 +48,17 @@ def test_it_is_written_again_to_the_same_numbers(dataset: Dataset, capsys: pytes
     assert dataset.store.list(".part") == []
 
 
+def test_a_damaged_log_is_named_in_one_line(dataset: Dataset) -> None:
+    name = dataset.store.list("log/cut")[0]
+    whole = dataset.store.read(name)
+    dataset.store.write(name, whole[:9])
+    with pytest.raises(DatasetError, match=rf"{name} is damaged: remove it"):
+        report(dataset)
+    dataset.store.remove(name)
+    report(dataset)
+    dataset.store.write(name, whole)
+
+
 def test_a_report_needs_no_log(dataset: Dataset) -> None:
     before = dataset.store.read("report/stats.json")
     for name in dataset.store.list("log"):
