@@ -204,6 +204,8 @@ def _check_shards(dataset: Dataset) -> Iterator[Problem]:
 def _check_plans(dataset: Dataset) -> Iterator[Problem]:
     is_complete = dataset.info["state"] == "complete"
     shards = 0
+    if is_complete and not dataset.generations():
+        yield Problem(DATASET, "its plan is missing")
     for generation in dataset.generations():
         marker = read_marker(dataset.store, sources_marker(generation))
         finished = dataset.image_markers(generation)

@@ -144,6 +144,20 @@ def test_a_missing_file_is_found(dataset: Dataset, kind: str) -> None:
     assert f"{name}: missing" in found
 
 
+def test_a_missing_plan_is_found(dataset: Dataset) -> None:
+    shutil.rmtree(_path(dataset, "plan"))
+    assert "dataset.json: its plan is missing" in problems(dataset.url)
+
+
+def test_of_an_unfinished_build_what_is_there_is_checked_and_the_rest_is_not_called_well(
+    dataset: Dataset, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head = _path(dataset, "dataset.json")
+    head.write_text(json.dumps(json.loads(head.read_text()) | {"state": "building"}))
+    assert main(["verify", dataset.url]) == 0
+    assert "all well as far as it goes: the build is not finished" in capsys.readouterr().out
+
+
 def test_a_missing_table_does_not_end_the_search(dataset: Dataset, capsys: pytest.CaptureFixture[str]) -> None:
     """The command goes on to everything else and says all it found."""
     row = _patch_row(dataset)
