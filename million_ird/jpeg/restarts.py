@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from itertools import islice, pairwise
 
 from million_ird.patches import Box
+from million_ird.pixels.jpeg_header import BrokenJpegError, next_segment
+from million_ird.pixels.model import MAX_PARTS
 
 ROWS = 64
 """Pixels from one restart marker of a patch to the next, a multiple of every MCU's height. Half as many save a crop of
 128 rows little, and cost the cut more (benchmarks/README.md)."""
 
 _SOF0, _SOF1, _SOS, _DRI, _RST0, _EOI = 0xC0, 0xC1, 0xDA, 0xDD, 0xD0, 0xD9
-_STANDALONE = frozenset((0x00, 0x01, *range(0xD0, 0xDA)))
-_FILL = 0xFF  # any number may precede a marker (B.1.1.2)
 _MARKER = re.compile(rb"\xff[^\x00\xff]")
 """Any marker in coded data: behind one that is no restart marker lies something else, perhaps another picture."""
 _MARGIN = 8
@@ -132,24 +132,24 @@ class _Division:
 
     @classmethod
     def read(cls, data: bytes) -> _Division | None:
-        """None for other files, and where the segments cannot be followed."""
+        """None for other files, and where the segments cannot be followed.
+
+        `read_segments` takes tables and metadata, too, and nearly twice the time; this is done for every crop.
+        """
         frame = interval = 0
         position = 2
-        while position + 4 <= len(data) and data[position] == 0xFF and data[position + 1] not in _STANDALONE:
-            marker = data[position + 1]
-            if marker == _FILL:
-                position += 1
-                continue
-            end = position + 2 + (data[position + 2] << 8 | data[position + 3])
-            if end > len(data):
-                return None
-            if marker in (_SOF0, _SOF1):
-                frame = position
-            elif marker == _DRI:
-                interval = int.from_bytes(data[position + 4 : end], "big")
-            elif marker == _SOS:
-                return cls._of_frame(data, frame, interval, position, end) if frame else None
-            position = end
+        try:
+            for _ in range(MAX_PARTS):
+                marker, start, end = next_segment(data, position)
+                if marker in (_SOF0, _SOF1):
+                    frame = start - 4
+                elif marker == _DRI:
+                    interval = int.from_bytes(data[start:end], "big")
+                elif marker == _SOS:
+                    return cls._of_frame(data, frame, interval, start - 4, end) if frame else None
+                position = end
+        except BrokenJpegError:
+            pass
         return None
 
     @classmethod

@@ -112,7 +112,7 @@ def read_segments(data: bytes) -> Segments:
     found = Segments()
     position = 2
     for _ in range(MAX_PARTS):
-        marker, start, end = _next_segment(data, position)
+        marker, start, end = next_segment(data, position)
         if marker == _SOS:
             found.first_scan = position
             break
@@ -148,8 +148,12 @@ def has_adobe_marker(data: bytes) -> bool:
     return read_segments(data).adobe_transform is not None
 
 
-def _next_segment(data: bytes, position: int) -> tuple[int, int, int]:
-    """Marker, and start and end of the payload, of the segment at `position`."""
+def next_segment(data: bytes, position: int) -> tuple[int, int, int]:
+    """Marker, and start and end of the payload, of the segment at `position`, before which fill bytes may stand.
+
+    Raises:
+        BrokenJpegError: there is none.
+    """
     begin = position
     position = _skip_fill_bytes(data, position)
     if position + 2 > len(data):
@@ -315,7 +319,7 @@ def _bits_missing(data: bytes, segments: Segments) -> list[np.ndarray[tuple[int]
     markers = after_ff[is_marker] - 1
     position, scans, parts = segments.first_scan, 0, 0
     while codes[position + 1] != _EOI:
-        marker, start, end = _next_segment(data, position)
+        marker, start, end = next_segment(data, position)
         parts += 1
         if marker == _SOS:
             scans += 1
